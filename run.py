@@ -1,0 +1,135 @@
+"""Start the service: read `.env` and the environment, serve until SIGTERM, drain, stop.
+
+python run.py                 as the settings say
+python run.py --demo          with a built-in upstream: no key and no network needed
+python run.py token OPENID    print an access token for a user
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import web
+from dotenv import dotenv_values
+
+from service import __version__
+from service.app import access_tokens, create_app, drain
+from service.clock import SystemClock
+from service.demo import DemoUpstream
+from service.errors import StartError
+from service.logs import set_up_logging
+from service.settings import Settings
+
+_log = logging.getLogger("service")
+
+try:
+    import uvloop
+
+    _new_event_loop: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
+except ImportError:
+    _new_event_loop = None
+
+
+def main() -> int:
+    arguments = _parse_arguments()
+    try:
+        settings = Settings.from_mapping(_read_environment())
+        set_up_logging(settings)
+        if arguments.command == "token":
+            print(access_tokens(settings, SystemClock()).mint(arguments.openid))
+            return 0
+        if not settings.openai_api_key and not arguments.demo:
+            raise StartError("OPENAI_API_KEY is not set: put it into .env (see .env.example), or try `run.py --demo`.")
+        with asyncio.Runner(loop_factory=_new_event_loop) as runner:
+            runner.run(_serve(settings, demo=arguments.demo))
+    except StartError as error:
+        print(f"The service cannot start. {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--demo", action="store_true", help="answer from a built-in upstream")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", metavar="token OPENID")
+    commands.add_parser("token", help="print an access token for a user").add_argument("openid")
+    return parser.parse_args()
+
+
+def _read_environment() -> dict[str, str | None]:
+    """`.env` beside this file; the environment wins."""
+    return {**dotenv_values(Path(__file__).with_name(".env"), interpolate=False), **os.environ}
+
+
+async def _serve(settings: Settings, *, demo: bool) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        if demo:
+            upstream = DemoUpstream()
+            stack.push_async_callback(upstream.close)
+            settings = settings.for_demo(await upstream.start())
+        app = create_app(settings)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            keepalive_timeout=settings.header_timeout_seconds,
+            shutdown_timeout=5,
+        )
+        stack.push_async_callback(runner.cleanup)
+        await _listen(runner, settings)
+        _log.info(
+            "listening on http://%s:%d%s", settings.host, _port_of(runner), " with the demo upstream" if demo else ""
+        )
+        if _new_event_loop is None:
+            _log.info("running without uvloop: it answers the same, somewhat slower")
+        _settle_memory()
+        await _wait_for_stop()
+        _log.info("stopping: running turns have %g s to end", settings.shutdown_grace_seconds)
+        await drain(app)
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
+    except OSError as error:
+        raise StartError(
+            f"HOST={settings.host!r} PORT={settings.port} cannot be listened on: {error.strerror}."
+        ) from None
+
+
+def _port_of(runner: web.AppRunner) -> int:
+    return int(runner.addresses[0][1])
+
+
+def _settle_memory() -> None:
+    """What was made at start stays for good: keep the collector from walking through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+async def _wait_for_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Windows has no signal handlers in a loop: Ctrl-C is a KeyboardInterrupt there.
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

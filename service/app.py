@@ -1,0 +1,96 @@
+"""The whole house on one page: what is made, in which order, and what is closed again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from service.clock import Clock, SystemClock
+from service.domain.accounts import Accounts
+from service.domain.balance import BalanceCache
+from service.domain.chat import Chat
+from service.domain.checkpoints import keep_checkpoints
+from service.domain.history import History
+from service.domain.ids import IdMaker
+from service.domain.pace import Pace
+from service.domain.sessions import Sessions
+from service.domain.tokens import AccessTokens, load_keys
+from service.domain.turns import Turns
+from service.settings import Settings
+from service.storage.opening import data_folder, open_database
+from service.storage.refresh_tokens import RefreshTokenStore
+from service.storage.turns import TurnStore
+from service.storage.users import UserStore
+from service.upstream.client import UpstreamClient
+from service.web import cors, keys, middlewares
+from service.web.routes import add_routes
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None, pace: Pace | None = None) -> web.Application:
+    """Make the application; nothing is opened before it starts.
+
+    Raises: StartError, here or at its start, when the store or the data folder cannot be used.
+    """
+    app = web.Application(
+        middlewares=[middlewares.identify, middlewares.envelop_failures, cors.answer_preflights],
+        client_max_size=settings.max_body_bytes,
+    )
+    app[keys.SETTINGS] = settings
+    app[keys.CLOCK] = clock or SystemClock()
+    app[keys.PACE] = pace or Pace()
+    app[keys.ACCESS_TOKENS] = access_tokens(settings, app[keys.CLOCK])
+    add_routes(app)
+    cors.set_up(app, settings)
+    app.cleanup_ctx.append(_furnish)
+    return app
+
+
+def access_tokens(settings: Settings, clock: Clock) -> AccessTokens:
+    """What mints and checks tokens. Raises: StartError."""
+    return AccessTokens(load_keys(settings.auth_secret, data_folder(settings)), clock)
+
+
+async def drain(app: web.Application) -> None:
+    """Stop taking turns and let those that run come to an end; still listening, so that readers hear of it."""
+    await app[keys.TURNS].drain(app[keys.SETTINGS].shutdown_grace_seconds)
+
+
+async def _furnish(app: web.Application) -> AsyncIterator[None]:
+    """Open the edges, put the rooms between them, and close all in the reverse order."""
+    settings, clock, pace = app[keys.SETTINGS], app[keys.CLOCK], app[keys.PACE]
+    async with contextlib.AsyncExitStack() as stack:
+        database = await open_database(settings.database_url, clock.now_ms())
+        stack.push_async_callback(database.close)
+        upstream = UpstreamClient(settings)
+        await upstream.open()
+        stack.push_async_callback(upstream.close)
+
+        turn_store = TurnStore(database)
+        turns = Turns(turn_store, settings, clock, pace)
+        app[keys.DATABASE] = database
+        app[keys.TURNS] = turns
+        app[keys.CHAT] = Chat(turns, turn_store, upstream, settings, clock, IdMaker())
+        app[keys.HISTORY] = History(turns, turn_store)
+        app[keys.ACCOUNTS] = Accounts(UserStore(database), clock)
+        app[keys.SESSIONS] = Sessions(RefreshTokenStore(database), app[keys.ACCESS_TOKENS], clock)
+        app[keys.BALANCE] = BalanceCache(upstream, settings, clock, pace)
+
+        interrupted = await turns.recover()
+        if interrupted:
+            _log.warning("%d turns were cut off by the last stop; they are kept as interrupted", interrupted)
+        checkpoints = asyncio.create_task(keep_checkpoints(turn_store, lambda: turns.running, clock, pace))
+        stack.push_async_callback(_cancel, checkpoints)
+        stack.push_async_callback(turns.drain, 0)
+        yield
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

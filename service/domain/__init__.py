@@ -1,0 +1,1 @@
+"""What the service does. It knows no HTTP and no SQL."""

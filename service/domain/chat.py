@@ -1,0 +1,137 @@
+"""A chat turn: what is asked, with what context, and how the answer comes in."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+
+import msgspec
+
+from service.clock import Clock, day_of
+from service.domain import context
+from service.domain.endings import estimate_tokens
+from service.domain.ids import IdMaker
+from service.domain.running import RunningTurn
+from service.domain.turns import Turns
+from service.errors import BadRequest, NotFound
+from service.models import ChatAsk, Kind, Message, Piece, Status, Turn
+from service.settings import Settings
+from service.storage.turns import TurnStore
+from service.upstream.client import UpstreamClient
+from service.upstream.failures import ContextTooLong
+
+SHORTENED = "context_shortened"
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked chat request. `streamed` asks the upstream for a stream, so that a part can be shown."""
+
+    openid: str
+    messages: list[Message]
+    model: str | None = None
+    conversation_id: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    idempotency_key: str | None = None
+    streamed: bool = False
+
+
+class Chat:
+    def __init__(
+        self, turns: Turns, store: TurnStore, upstream: UpstreamClient, settings: Settings, clock: Clock, ids: IdMaker
+    ) -> None:
+        self._turns = turns
+        self._store = store
+        self._upstream = upstream
+        self._settings = settings
+        self._clock = clock
+        self._ids = ids
+
+    async def ask(self, question: Question) -> RunningTurn | Turn:
+        """Open the turn of a question, or find the one it has opened before.
+
+        Raises: BadRequest for a model that is not offered; NotFound for an unknown conversation; as Turns.open.
+        """
+        model = question.model or self._settings.openai_model
+        if model not in self._settings.models:
+            raise BadRequest("model_not_allowed", field="model")
+        stored = await self._list_stored(question)
+        remembered = context.remembered(stored, self._settings.context_chars)
+        messages = context.assemble(self._settings.system_prompt, remembered, question.messages)
+        ask = ChatAsk(
+            model=model,
+            messages=_encode(messages),
+            user=hash_of(question.openid),
+            temperature=question.temperature,
+            top_p=question.top_p,
+            max_tokens=question.max_tokens,
+        )
+        return await self._turns.open(self._new_turn(question, model), partial(self._answer, ask, messages, question))
+
+    async def _list_stored(self, question: Question) -> list[Turn]:
+        if question.conversation_id is None:
+            return []
+        limit = max(1, self._settings.context_turns)
+        stored = await self._store.list_page(question.openid, limit=limit, conversation_id=question.conversation_id)
+        if not stored:
+            raise NotFound("conversation_not_found", field="conversation_id")
+        return stored[: self._settings.context_turns]
+
+    def _new_turn(self, question: Question, model: str) -> Turn:
+        now_ms = self._clock.now_ms()
+        messages = msgspec.json.encode(question.messages).decode()
+        return Turn(
+            turn_id=self._ids.make(now_ms),
+            openid=question.openid,
+            conversation_id=question.conversation_id or self._ids.make(now_ms),
+            kind=Kind.CHAT,
+            status=Status.RUNNING,
+            messages=messages,
+            model=model,
+            title=context.title_of(question.messages),
+            idempotency_key=question.idempotency_key,
+            fingerprint=_fingerprint(question) if question.idempotency_key else "",
+            reserved_tokens=self._reservation(question, messages),
+            day=day_of(now_ms),
+            created_at=now_ms,
+            updated_at=now_ms,
+        )
+
+    def _reservation(self, question: Question, messages: str) -> int:
+        if not self._settings.daily_tokens:
+            return 0
+        return estimate_tokens(messages) + (question.max_tokens or 0)
+
+    async def _answer(self, ask: ChatAsk, messages: list[Message], question: Question, running: RunningTurn) -> None:
+        try:
+            await self._relay(ask, question, running)
+        except ContextTooLong:
+            fewer = context.shortened(messages)
+            if fewer is None:
+                raise
+            running.notice = SHORTENED
+            await self._relay(msgspec.structs.replace(ask, messages=_encode(fewer)), question, running)
+
+    async def _relay(self, ask: ChatAsk, question: Question, running: RunningTurn) -> None:
+        if not question.streamed:
+            answer = await self._upstream.complete(ask)
+            running.add(Piece(**{name: getattr(answer, name) for name in answer.__struct_fields__}))
+            return
+        async for piece in self._upstream.stream(ask):
+            running.add(piece)
+
+
+def hash_of(openid: str) -> str:
+    """What the upstream is told of the user: the same for each of one user's calls, and not the openid."""
+    return hashlib.sha256(f"openid:{openid}".encode()).hexdigest()[:32]
+
+
+def _encode(messages: list[Message]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(messages))
+
+
+def _fingerprint(question: Question) -> str:
+    """What makes two requests with one key the same: all that changes the answer, not how it is delivered."""
+    same = msgspec.structs.replace(question, idempotency_key=None, streamed=False)
+    return hashlib.sha256(msgspec.json.encode(same)).hexdigest()

@@ -1,0 +1,73 @@
+"""How turns end: what the closed row says, and what it counts against the quota. Pure."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from service.domain.running import RunningTurn
+from service.errors import ServiceError, restore
+from service.models import Kind, Status, Turn
+from service.storage.turns import Settlement
+
+
+def ended(running: RunningTurn, status: str, error: ServiceError | None, now_ms: int) -> tuple[Turn, Settlement]:
+    """The closed row of a turn that has run, and its settlement."""
+    turn, usage = running.snapshot(), running.usage
+    turn = msgspec.structs.replace(
+        turn,
+        status=status,
+        finish_reason=_finish_reason(running, status, bool(turn.reply)),
+        images=json.dumps(running.images),
+        prompt_tokens=usage.prompt_tokens if usage else None,
+        completion_tokens=usage.completion_tokens if usage else None,
+        error=_kept(error) if error else None,
+        notice=running.notice,
+        updated_at=now_ms,
+    )
+    return turn, _settlement(turn, len(running.images))
+
+
+def interrupted(turn: Turn, now_ms: int) -> tuple[Turn, Settlement]:
+    """The closed row of a turn that a crash has cut off, and its settlement."""
+    turn = msgspec.structs.replace(turn, status=Status.INTERRUPTED, finish_reason=Status.INTERRUPTED, updated_at=now_ms)
+    return turn, _settlement(turn, 0)
+
+
+def failure_of(turn: Turn) -> ServiceError | None:
+    """The failure that the row tells of."""
+    if turn.error is None:
+        return None
+    kept = json.loads(turn.error)
+    return restore(kept["code"], kept["type"], kept["details"])
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a text is: one for a CJK character, one for four others."""
+    wide = sum(character > "\u2e7f" for character in text)
+    return wide + (len(text) - wide + 3) // 4
+
+
+def _finish_reason(running: RunningTurn, status: str, has_text: bool) -> str | None:
+    if status == Status.COMPLETED:
+        return running.finish_reason or "stop"
+    if status == Status.FAILED:
+        # The words came, the end did not: what is kept must not look finished.
+        return running.finish_reason if running.recalled else Status.INTERRUPTED if has_text else None
+    return status
+
+
+def _kept(error: ServiceError) -> str:
+    return json.dumps({"code": error.code, "type": error.type, "details": error.details})
+
+
+def _settlement(turn: Turn, images: int) -> Settlement:
+    """Bill what the upstream counted, else an estimate of what was generated; nothing came, nothing counts."""
+    counted = (turn.prompt_tokens or 0) + (turn.completion_tokens or 0)
+    generated = turn.reply or turn.reasoning or images
+    if turn.status == Status.FAILED and not generated:
+        return Settlement(tokens=counted, images=0, counts=False)
+    if not counted and turn.kind == Kind.CHAT:
+        counted = estimate_tokens(turn.messages) + estimate_tokens(turn.reply) + estimate_tokens(turn.reasoning)
+    return Settlement(tokens=counted, images=images, counts=True)

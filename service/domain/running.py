@@ -1,0 +1,129 @@
+"""A turn while it runs: what has arrived of its answer, and who is watching."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from service.domain.text_log import TextLog
+from service.errors import BadRequest, ServiceError
+from service.models import Piece, Turn, Usage
+
+
+class Cursor(NamedTuple):
+    """A place in a turn's answer, in characters: it means the same wherever the row can be read."""
+
+    reply: int = 0
+    reasoning: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.reply}-{self.reasoning}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Raises: BadRequest."""
+        found = re.fullmatch(r"([0-9]{1,12})-([0-9]{1,12})", text, re.ASCII)
+        if not found:
+            raise BadRequest("invalid_field", field="after")
+        return cls(int(found[1]), int(found[2]))
+
+
+class RunningTurn:
+    """Grows by `add` until `end`; each watcher's callback is called on every change."""
+
+    __slots__ = (
+        "_watchers",
+        "ended",
+        "finish_reason",
+        "images",
+        "model",
+        "notice",
+        "opened",
+        "reasoning",
+        "recalled",
+        "reply",
+        "saved",
+        "stop_status",
+        "task",
+        "trouble",
+        "turn",
+        "unwatched_since",
+        "usage",
+        "working",
+    )
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.reply = TextLog()
+        self.reasoning = TextLog()
+        self.images: tuple[str, ...] = ()
+        self.usage: Usage | None = None
+        self.model = turn.model
+        self.finish_reason: str | None = None
+        self.notice = turn.notice
+        self.working = False
+        self.ended = False
+        self.recalled = False
+        self.trouble: ServiceError | None = None  # the end cannot be stored for now
+        self.saved = Cursor()
+        self.stop_status: str | None = None
+        self.unwatched_since: float | None = None
+        self.opened: asyncio.Future[Turn | None] = asyncio.get_running_loop().create_future()
+        self.task: asyncio.Task[None] | None = None
+        self._watchers: list[Callable[[], None]] = []
+
+    def add(self, piece: Piece) -> None:
+        """Take what one read of the upstream has brought."""
+        if piece.reasoning:
+            self.reasoning.append(piece.reasoning)
+        if piece.reply:
+            self.reply.append(piece.reply)
+        if piece.images:
+            self.images += tuple(image for image in piece.images if image not in self.images)
+        self.usage = piece.usage or self.usage
+        self.model = piece.model or self.model
+        self.finish_reason = piece.finish_reason or self.finish_reason
+        self.tell()
+
+    def recall(self) -> None:
+        """Take back the reply: the content check refused it."""
+        self.reply = TextLog()
+        self.reasoning = TextLog()
+        self.recalled = True
+        self.tell()
+
+    def end(self, turn: Turn) -> None:
+        """The end is stored: from now on the row is the turn."""
+        self.turn = turn
+        self.ended = True
+        self.trouble = None
+        self.tell()
+
+    def tell(self) -> None:
+        for watcher in self._watchers:
+            watcher()
+
+    def watch(self, watcher: Callable[[], None]) -> None:
+        self._watchers.append(watcher)
+        self.unwatched_since = None
+
+    def unwatch(self, watcher: Callable[[], None]) -> None:
+        self._watchers.remove(watcher)
+        if not self._watchers:
+            self.unwatched_since = asyncio.get_running_loop().time()
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor(self.reply.length, self.reasoning.length)
+
+    def snapshot(self) -> Turn:
+        """The turn with what has arrived so far."""
+        if self.ended:
+            return self.turn
+        return msgspec.structs.replace(
+            self.turn, reply=str(self.reply), reasoning=str(self.reasoning), model=self.model
+        )

@@ -1,0 +1,49 @@
+"""What the stores ask of an engine: one way to read, one way to write.
+
+SQL is written once for every engine: `$1, $2` for arguments, RETURNING, ON CONFLICT, integers for times and
+booleans, text for JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+Row = tuple[Any, ...]
+
+
+class Step(NamedTuple):
+    """One statement of a write. `must` says that no row back refuses the whole write."""
+
+    sql: str
+    args: tuple[Any, ...] = ()
+    must: bool = False
+
+
+class StepRefused(Exception):
+    """A step that must give a row gave none; nothing of its write has happened. `index` tells which step."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+
+
+class Database(Protocol):
+    async def read(self, sql: str, *args: Any) -> list[Row]:
+        """Run one query on what has been committed.
+
+        Raises: Unavailable when the store cannot be read.
+        """
+        ...
+
+    async def write(self, *steps: Step) -> list[list[Row]]:
+        """Run the steps as one transaction and return, once it is durable, the rows of each.
+
+        Raises: StepRefused; Unavailable when the store cannot be written.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Raise Unavailable unless a write can be committed now."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,135 @@
+"""The one writer of a SQLite file: a thread that commits the writes of many callers together.
+
+While one commit waits for the disk the next writes gather, and one commit makes them all durable. Each caller hears
+of its own write, and only after the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Sequence
+
+from service.errors import Unavailable
+from service.storage.database import Row, Step, StepRefused
+
+_log = logging.getLogger(__name__)
+
+Written = list[list[Row]]
+Outcome = Written | Exception
+
+
+class _Job:
+    __slots__ = ("future", "steps")
+
+    def __init__(self, steps: Sequence[Step], future: asyncio.Future[Written]) -> None:
+        self.steps = steps
+        self.future = future
+
+
+class SqliteWriter:
+    """Owns the writing connection from its thread on."""
+
+    def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, steps: Sequence[Step]) -> asyncio.Future[Written]:
+        future: asyncio.Future[Written] = self._loop.create_future()
+        self._jobs.put(_Job(steps, future))
+        return future
+
+    def close(self) -> None:
+        """Finish what was submitted, then end the thread and the connection. Blocks."""
+        self._jobs.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            batch: list[_Job] = []
+            job = self._jobs.get()
+            while job is not None:
+                batch.append(job)
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+            going = job is not None
+            if batch:
+                # One call into the loop for the whole batch: each call wakes it up.
+                self._loop.call_soon_threadsafe(_deliver, batch, self._commit(batch))
+
+    def _commit(self, batch: list[_Job]) -> Sequence[Outcome]:
+        try:
+            return self._transact(batch, savepoints=False)
+        except (StepRefused, sqlite3.IntegrityError):
+            # Refusals are rare: only a batch that has one pays for a savepoint a job.
+            return self._commit_carefully(batch)
+        except sqlite3.Error as error:
+            return self._failed(batch, error)
+
+    def _commit_carefully(self, batch: list[_Job]) -> Sequence[Outcome]:
+        try:
+            return self._transact(batch, savepoints=True)
+        except sqlite3.Error as error:
+            return self._failed(batch, error)
+
+    def _transact(self, batch: list[_Job], *, savepoints: bool) -> Sequence[Outcome]:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            attempt = self._attempt_apart if savepoints else self._attempt
+            outcomes = [attempt(job) for job in batch]
+            connection.execute("COMMIT")
+        finally:
+            # A full disk has already rolled back by itself.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        return outcomes
+
+    def _attempt(self, job: _Job) -> Written:
+        written = []
+        for index, step in enumerate(job.steps):
+            rows = self._connection.execute(step.sql, bind(step.args)).fetchall()
+            if step.must and not rows:
+                raise StepRefused(index)
+            written.append(rows)
+        return written
+
+    def _attempt_apart(self, job: _Job) -> Outcome:
+        self._connection.execute("SAVEPOINT job")
+        try:
+            return self._attempt(job)
+        except (StepRefused, sqlite3.IntegrityError) as error:
+            self._connection.execute("ROLLBACK TO job")
+            return error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("RELEASE job")
+
+    def _failed(self, batch: list[_Job], error: sqlite3.Error) -> Sequence[Outcome]:
+        _log.error("the store could not be written, %d writes refused: %s", len(batch), error)
+        return [Unavailable("store_unavailable") for _ in batch]
+
+
+def bind(args: tuple[object, ...]) -> dict[str, object]:
+    """Arguments for `$1, $2, ...`, which SQLite takes as names."""
+    return {str(number): value for number, value in enumerate(args, 1)}
+
+
+def _deliver(batch: list[_Job], outcomes: Sequence[Outcome]) -> None:
+    for job, outcome in zip(batch, outcomes, strict=True):
+        if job.future.done():  # the caller was cancelled; its write stands all the same
+            continue
+        if isinstance(outcome, Exception):
+            job.future.set_exception(outcome)
+        else:
+            job.future.set_result(outcome)

@@ -1,0 +1,37 @@
+"""POST /api/chat."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from service.domain.chat import Question
+from service.domain.messages import check_messages
+from service.domain.running import Cursor
+from service.web.event_stream import stream_turn
+from service.web.idempotency import key_of
+from service.web.identity import user_of
+from service.web.keys import CHAT
+from service.web.reading import read_json
+from service.web.requests import ChatRequest
+from service.web.turns import answer_turn
+
+
+async def post_chat(request: web.Request) -> web.StreamResponse:
+    asked = await read_json(request, ChatRequest)
+    openid = user_of(request, asked.openid)
+    check_messages(asked.messages)
+    question = Question(
+        openid=openid,
+        messages=asked.messages,
+        model=asked.model,
+        conversation_id=asked.conversation_id,
+        temperature=asked.temperature,
+        top_p=asked.top_p,
+        max_tokens=asked.max_tokens,
+        idempotency_key=key_of(request, asked.client_id),
+        streamed=bool(asked.stream) or asked.wait is not None,
+    )
+    turn = await request.app[CHAT].ask(question)
+    if asked.stream:
+        return await stream_turn(request, turn, Cursor(), asked.wait)
+    return await answer_turn(request, turn, asked.wait)

@@ -1,0 +1,57 @@
+"""The one shape of every JSON answer: `{"code", "msg", "data"}`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import msgspec
+from aiohttp import web
+
+from service.errors import MethodNotAllowed, ServiceError
+from service.web.keys import REQUEST_ID, SETTINGS
+
+_encoder = msgspec.json.Encoder()
+_JSON = "application/json; charset=utf-8"
+
+
+class Envelope(NamedTuple):
+    code: int
+    msg: str
+    data: Any
+
+
+def _encode(envelope: Envelope) -> bytes:
+    return _encoder.encode(envelope._asdict())
+
+
+def success(data: Any) -> web.Response:
+    """HTTP 200 with code 0."""
+    body = b'{"code":0,"msg":"ok","data":' + _encoder.encode(data) + b"}"
+    return web.Response(body=body, headers={"Content-Type": _JSON})
+
+
+def failure_envelope(request: web.Request, error: ServiceError) -> Envelope:
+    """What a client is told of a failure: nothing that the error does not carry for it."""
+    data = {"type": error.type, "request_id": request[REQUEST_ID], **error.details}
+    return Envelope(error.code, error.message(language_of(request)), data)
+
+
+def failure(request: web.Request, error: ServiceError) -> web.Response:
+    """HTTP status == code."""
+    headers = {"Content-Type": _JSON}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = str(error.details["allow"])
+    return web.Response(status=error.code, body=_encode(failure_envelope(request, error)), headers=headers)
+
+
+def language_of(request: web.Request) -> str:
+    """`zh` or `en`: the one that Accept-Language prefers (RFC 9110, 12.5.4), else MSG_LANGUAGE."""
+    best, best_quality = request.app[SETTINGS].msg_language, 0.0
+    for part in request.headers.get("Accept-Language", "")[:200].split(","):
+        found = re.match(r"\s*(zh|en)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*$", part, re.IGNORECASE)
+        if found and float(found[2] or 1) > best_quality:
+            best, best_quality = found[1].lower(), float(found[2] or 1)
+    return best

@@ -1,0 +1,21 @@
+"""Whether the process lives, and whether it can do its work: for systemd and load balancers."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from service.errors import Unavailable
+from service.web.envelope import success
+from service.web.keys import DATABASE, TURNS
+
+
+async def get_health(request: web.Request) -> web.Response:
+    return success({"status": "ok"})
+
+
+async def get_ready(request: web.Request) -> web.Response:
+    """503 when stopping or when nothing can be stored; an upstream that fails is told, and no reason to restart."""
+    if request.app[TURNS].stopping:
+        raise Unavailable("stopping")
+    await request.app[DATABASE].check()
+    return success({"status": "ready", "running_turns": len(request.app[TURNS].running)})

@@ -1,0 +1,106 @@
+"""Who is asking, and whether this may be asked: decided for every route before its handler runs.
+
+AUTH=local believes the `openid` of direct loopback clients and refuses all others, AUTH=open believes everybody,
+AUTH=required believes tokens alone. Headers that gateways set (`X-WX-OPENID`) are never believed.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from enum import Enum, auto
+
+from aiohttp import web
+
+from service.errors import BadRequest, Forbidden, Unauthorized
+from service.web.keys import ACCESS_TOKENS, SETTINGS
+
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
+_OPENID = web.RequestKey("OPENID", str)
+
+
+class Access(Enum):
+    """Who may call a route."""
+
+    PUBLIC = auto()  # everybody: nothing of a user is told or done
+    SESSION = auto()  # as USER, but the call itself is what gives a token
+    USER = auto()  # a user, for what is theirs
+    OPERATOR = auto()  # direct loopback clients, and the bearer of ADMIN_TOKEN
+
+
+def admit(request: web.Request, access: Access) -> None:
+    """Let the request pass, or raise Unauthorized or Forbidden; remembers the user that a token names."""
+    if access is Access.PUBLIC:
+        return
+    if access is Access.OPERATOR:
+        _admit_operator(request)
+        return
+    mode = request.app[SETTINGS].auth
+    if mode == "local" and not _is_direct_loopback(request):
+        raise Forbidden("local_only")
+    if access is Access.USER:
+        _remember_token(request, required=mode == "required")
+
+
+def user_of(request: web.Request, claimed: str | None, *, default: str | None = None) -> str:
+    """The user that the call is for: the token's, or with AUTH=local and open the one that the client claims.
+
+    Raises: Forbidden when a token names another; BadRequest when nobody is named.
+    """
+    known: str | None = request.get(_OPENID)
+    if request.app[SETTINGS].auth == "required":
+        if known is None:
+            raise Unauthorized
+        if claimed is not None and claimed != known:
+            raise Forbidden
+        return known
+    openid = claimed if claimed is not None else known or default
+    if openid is None:
+        raise BadRequest("missing_field", field="openid")
+    if not 1 <= len(openid) <= 128 or not openid.isprintable():
+        raise BadRequest("invalid_field", field="openid")
+    return openid
+
+
+def owner_of(request: web.Request) -> str | None:
+    """Whose things may be reached by their id alone; None where no token is asked for, and the id is the key."""
+    return user_of(request, None) if request.app[SETTINGS].auth == "required" else None
+
+
+def _remember_token(request: web.Request, *, required: bool) -> None:
+    token = _bearer(request)
+    if token:
+        try:
+            request[_OPENID] = request.app[ACCESS_TOKENS].openid_of(token)
+        except Unauthorized:
+            if required:
+                raise
+    elif required:
+        raise Unauthorized
+
+
+def _bearer(request: web.Request) -> str:
+    """The token; clients send the headers empty before they have one."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return request.headers.get("token", "").strip()
+
+
+def _admit_operator(request: web.Request) -> None:
+    wanted = request.app[SETTINGS].admin_token
+    if wanted and hmac.compare_digest(_bearer(request).encode(), wanted.encode()):
+        return
+    if not _is_direct_loopback(request):
+        raise Forbidden("admin_only")
+
+
+def _is_direct_loopback(request: web.Request) -> bool:
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        address = ipaddress.ip_address((request.remote or "").partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

@@ -1,0 +1,31 @@
+"""Where the application keeps its parts: a leaf, so that every handler may import it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from service.clock import Clock
+from service.domain.accounts import Accounts
+from service.domain.balance import BalanceCache
+from service.domain.chat import Chat
+from service.domain.history import History
+from service.domain.pace import Pace
+from service.domain.sessions import Sessions
+from service.domain.tokens import AccessTokens
+from service.domain.turns import Turns
+from service.settings import Settings
+from service.storage.database import Database
+
+SETTINGS = web.AppKey("SETTINGS", Settings)
+CLOCK: web.AppKey[Clock] = web.AppKey("CLOCK")
+PACE = web.AppKey("PACE", Pace)
+DATABASE: web.AppKey[Database] = web.AppKey("DATABASE")
+TURNS = web.AppKey("TURNS", Turns)
+CHAT = web.AppKey("CHAT", Chat)
+HISTORY = web.AppKey("HISTORY", History)
+ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
+SESSIONS = web.AppKey("SESSIONS", Sessions)
+ACCESS_TOKENS = web.AppKey("ACCESS_TOKENS", AccessTokens)
+BALANCE = web.AppKey("BALANCE", BalanceCache)
+
+REQUEST_ID = web.RequestKey("REQUEST_ID", str)

@@ -1,0 +1,78 @@
+"""Reading what a client sent: bodies and query values, checked against the types in `requests`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from service.errors import BadRequest, TooLarge, UnsupportedMedia
+from service.web.keys import SETTINGS
+
+T = TypeVar("T")
+
+_decoders: dict[type, msgspec.json.Decoder[object]] = {}
+_PLACE = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+_MISSING = re.compile(r"Object missing required field `([^`]*)`")
+
+
+async def read_json(request: web.Request, kind: type[T]) -> T:
+    """The body as the given type; an empty body is an empty object.
+
+    Raises: BadRequest, TooLarge, UnsupportedMedia.
+    """
+    _check_media_type(request)
+    body = await _read_body(request)
+    decoder = _decoders.get(kind) or _decoders.setdefault(kind, msgspec.json.Decoder(kind))
+    try:
+        return decoder.decode(body.removeprefix(b"\xef\xbb\xbf") or b"{}")  # type: ignore[return-value]
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadRequest("invalid_json") from None
+
+
+def read_query(request: web.Request, kind: type[T]) -> T:
+    """The query as the given type: numbers and booleans are told in text there.
+
+    Raises: BadRequest.
+    """
+    try:
+        return msgspec.convert(dict(request.query), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+
+
+async def _read_body(request: web.Request) -> bytes:
+    settings = request.app[SETTINGS]
+    if (request.content_length or 0) > settings.max_body_bytes:
+        raise TooLarge(limit_bytes=settings.max_body_bytes)
+    try:
+        async with asyncio.timeout(settings.body_timeout_seconds):
+            return await request.read()
+    except TimeoutError:
+        raise BadRequest("body_timeout") from None
+    except (web.PayloadAccessError, ConnectionError, web.RequestPayloadError):
+        raise BadRequest("body_incomplete") from None
+
+
+def _check_media_type(request: web.Request) -> None:
+    """JSON, or nothing said; a form is most often a forgotten header."""
+    if "Content-Type" not in request.headers:
+        return
+    charset = (request.charset or "utf-8").lower().replace("_", "-")
+    if not re.fullmatch(r"application/(.+\+)?json", request.content_type) or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMedia
+
+
+def _invalid(message: str) -> BadRequest:
+    """The failure with msgspec's path as the contract writes it: `$.messages[2].content` is `messages[2].content`."""
+    place = _PLACE.search(message)
+    path = place[1] if place else ""
+    missing = _MISSING.match(message)
+    if missing:
+        return BadRequest("missing_field", field=".".join(filter(None, (path, missing[1]))))
+    return BadRequest("invalid_field", field=path) if path else BadRequest("invalid_request")

@@ -1,0 +1,67 @@
+"""Every route on one screen: the way it is reached, who may call it, what it takes and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from service.web import answers, balance, chat, health, history, requests, token, turns, user
+from service.web.identity import Access, admit
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Route(NamedTuple):
+    """A route is for its user unless it says otherwise. `takes` and `query` check, `gives` is the `data` of success."""
+
+    method: str
+    path: str
+    handler: Handler
+    gives: Any = None
+    takes: Any = None
+    query: Any = None
+    access: Access = Access.USER
+
+
+ROUTES = (
+    Route("POST", "/api/chat", chat.post_chat, answers.ChatAnswer, takes=requests.ChatRequest),
+    Route("GET", "/api/turns/{turn_id}", turns.get_turn, answers.ChatAnswer, query=requests.TurnQuery),
+    Route("POST", "/api/turns/{turn_id}/stop", turns.post_stop, answers.ChatAnswer),
+    Route("GET", "/api/history/{openid}", history.get_history, answers.HistoryAnswer, query=requests.HistoryQuery),
+    Route(
+        "GET",
+        "/api/history/{openid}/conversations",
+        history.get_conversations,
+        answers.ConversationsAnswer,
+        query=requests.HistoryQuery,
+    ),
+    Route("POST", "/api/history/{openid}/clear", history.post_clear, answers.DeletedAnswer, requests.ClearRequest),
+    Route("GET", "/api/user/{openid}", user.get_user, answers.UserAnswer),
+    Route("POST", "/api/user/{openid}", user.post_user, answers.UserAnswer, requests.ProfileRequest),
+    Route(
+        "POST",
+        "/api/token/refresh",
+        token.post_refresh,
+        answers.TokenAnswer,
+        requests.RefreshRequest,
+        access=Access.SESSION,
+    ),
+    Route("GET", "/api/balance", balance.get_balance, answers.BalanceAnswer),
+    Route("GET", "/healthz", health.get_health, access=Access.PUBLIC),
+    Route("GET", "/readyz", health.get_ready, access=Access.PUBLIC),
+)
+
+
+def add_routes(app: web.Application) -> None:
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, _guarded(route))
+
+
+def _guarded(route: Route) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        admit(request, route.access)
+        return await route.handler(request)
+
+    return handle
