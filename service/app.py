@@ -84,7 +84,7 @@ async def _furnish(app: web.Application) -> AsyncIterator[None]:
         interrupted = await turns.recover()
         if interrupted:
             _log.warning("%d turns were cut off by the last stop; they are kept as interrupted", interrupted)
-        checkpoints = asyncio.create_task(keep_checkpoints(turn_store, lambda: turns.running, clock, pace))
+        checkpoints = asyncio.create_task(keep_checkpoints(turns, turn_store, clock, pace))
         stack.push_async_callback(_cancel, checkpoints)
         stack.push_async_callback(turns.drain, 0)
         yield

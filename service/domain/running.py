@@ -71,7 +71,7 @@ class RunningTurn:
         self.trouble: ServiceError | None = None  # the end cannot be stored for now
         self.saved = Cursor()
         self.stop_status: str | None = None
-        self.unwatched_since: float | None = None
+        self.unwatched_since: float | None = asyncio.get_running_loop().time()
         self.opened: asyncio.Future[Turn | None] = asyncio.get_running_loop().create_future()
         self.task: asyncio.Task[None] | None = None
         self._watchers: list[Callable[[], None]] = []

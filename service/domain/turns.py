@@ -70,8 +70,7 @@ class Turns:
         if turn.idempotency_key is None:
             return None
         key = (turn.openid, turn.idempotency_key)
-        # Looked up again after the read: an equal request may have come meanwhile.
-        known = self._by_key.get(key) or await self._store.find_by_key(*key) or self._by_key.get(key)
+        known = await _find(lambda: self._by_key.get(key), lambda: self._store.find_by_key(*key))
         if known is None:
             return None
         first = known.turn if isinstance(known, RunningTurn) else known
@@ -84,11 +83,11 @@ class Turns:
 
         Raises: NotFound.
         """
-        running = self._by_id.get(turn_id)
-        turn = running.turn if running else await self._store.find(turn_id)
-        if turn is None or (openid is not None and turn.openid != openid):
+        found = await _find(lambda: self._by_id.get(turn_id), lambda: self._store.find(turn_id))
+        turn = found.turn if isinstance(found, RunningTurn) else found
+        if found is None or turn is None or (openid is not None and turn.openid != openid):
             raise NotFound("turn_not_found")
-        return running or turn
+        return found
 
     async def stop(self, turn_id: str, openid: str | None) -> Turn:
         """Cancel the upstream call, keep what came of it; a turn that has ended stays as it is."""
@@ -127,6 +126,14 @@ class Turns:
             closed, settlement = endings.interrupted(turn, self._clock.now_ms())
             await self._store.close(closed, settlement)
         return len(left)
+
+    def give_up_unwatched(self) -> None:
+        """Stop the turns that nobody has watched for ABANDON_AFTER_SECONDS."""
+        patience = self._settings.abandon_after_seconds
+        now = asyncio.get_running_loop().time()
+        for running in self.running if patience else ():
+            if running.unwatched_since is not None and now - running.unwatched_since > patience:
+                _cancel(running, Status.STOPPED)
 
     def _check_room(self, openid: str) -> None:
         if self.stopping:
@@ -219,6 +226,20 @@ class Turns:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 30)
         running.end(closed)
+
+
+async def _find(
+    find_running: Callable[[], RunningTurn | None], find_stored: Callable[[], Awaitable[Turn | None]]
+) -> RunningTurn | Turn | None:
+    """The turn where it runs, else its row; it may begin or end while the row is read."""
+    stored = None
+    for _ in range(2):
+        if running := find_running():
+            return running
+        stored = await find_stored()
+        if stored is None or stored.status != Status.RUNNING:
+            break
+    return find_running() or stored
 
 
 async def _opened(running: RunningTurn) -> RunningTurn | Turn:

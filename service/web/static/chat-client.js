@@ -27,14 +27,12 @@ const TIMING = {
 const SEND_RETRIES = 4; // somebody waits for a first sign of life
 const FOLLOW_RETRIES = 30; // the turn goes on without us: about five minutes of trying
 
-/** Every failure. `code` is the envelope's, or -1 where there was none; `message` is a sentence for people. */
+/** Every failure, as an envelope tells it. `code` is -1 where none came; `message` is a sentence for people. */
 class ChatError extends Error {
-  constructor(code, type, message, details) {
-    super(message);
-    const data = details || {};
-    const { request_id, field, retry_after_seconds } = data;
+  constructor({ code, msg, data }) {
+    super(msg);
     const transient = [-1, 429, 502, 503, 504].indexOf(code) >= 0;
-    const retryable = data.retryable === undefined ? transient : data.retryable;
+    const { type, request_id, field, retry_after_seconds, retryable = transient } = data || {};
     Object.assign(this, { name: 'ChatError', code, type, request_id, field, retry_after_seconds, retryable, data });
   }
 }
@@ -65,31 +63,28 @@ function hostTransport(host) {
   return (call, onBytes) => {
     const { url, method, headers: header, body: data, file: filePath, timeout } = call;
     let task;
-    const done = new Promise((success, fail) => {
-      const options = {
-        url,
-        header,
-        timeout,
-        success: (result) => success({ status: result.statusCode, text: textOf(result.data) }),
-        fail: (failure) => fail(new Error(failure.errMsg)),
-      };
+    const done = new Promise((resolve, reject) => {
+      const success = (result) => resolve({ status: result.statusCode, text: textOf(result.data) });
+      const fail = (failure) => reject(new Error(failure.errMsg));
+      const options = { url, header, timeout, success, fail };
       if (filePath) {
         task = host.uploadFile(Object.assign(options, { filePath, name: 'file' }));
         return;
       }
       Object.assign(options, { method, data, dataType: 'text', responseType: onBytes ? 'arraybuffer' : 'text' });
       task = host.request(Object.assign(options, { enableChunked: !!onBytes }));
-      if (!onBytes) return;
-      if (task && task.onChunkReceived) task.onChunkReceived((chunk) => onBytes(new Uint8Array(chunk.data)));
-      else success({ status: 200, text: '' }); // as good as a stream that ended without a chunk
+      if (onBytes && task.onChunkReceived) task.onChunkReceived((chunk) => onBytes(new Uint8Array(chunk.data)));
+      else if (onBytes) {
+        resolve({ status: 200, text: '' }); // as good as a stream that ended without a chunk
+        task.abort();
+      }
     });
-    return { done, abort: () => task && task.abort && task.abort() };
+    return { done, abort: () => task.abort() };
   };
 }
 
 function textOf(data) {
-  if (!data || typeof data === 'string') return data || '';
-  return data.byteLength === undefined ? JSON.stringify(data) : utf8Decoder()(new Uint8Array(data));
+  return typeof data === 'string' ? data : utf8Decoder()(new Uint8Array(data || 0));
 }
 
 function detectHost() {
@@ -97,12 +92,13 @@ function detectHost() {
   if (typeof wx !== 'undefined' && wx.request) return wx;
   if (typeof fetch === 'function') return null;
   if (typeof uni !== 'undefined' && uni.request) return uni;
-  throw new TypeError('pass { host: wx }, { host: uni } or { transport }: nothing here can send a request');
+  throw new TypeError('nothing here can send: pass { host: wx }, { host: uni } or { transport }');
 }
 
 function codeFrom(host) {
   return new Promise((resolve, reject) => {
-    const fail = (failure) => reject(new ChatError(-1, 'login_failed', failure.errMsg, { retryable: false }));
+    const problem = { type: 'login_failed', retryable: false };
+    const fail = (failure) => reject(new ChatError({ code: -1, msg: failure.errMsg, data: problem }));
     host.login({ success: (result) => resolve(result.code), fail });
   });
 }
@@ -115,13 +111,12 @@ function storageOf(host) {
 
 /** Start or end listening for the app being shown again and the network being back. */
 function listen(host, on, listener) {
-  const call = (target, name, ...rest) => target && target[name] && target[name](...rest, listener);
   if (host) {
-    call(host, (on ? 'on' : 'off') + 'AppShow');
-    call(host, (on ? 'on' : 'off') + 'NetworkStatusChange');
+    const names = ['AppShow', 'NetworkStatusChange'].map((name) => (on ? 'on' : 'off') + name);
+    names.forEach((name) => host[name] && host[name](listener));
   } else if (typeof window !== 'undefined') {
-    call(window, on ? 'addEventListener' : 'removeEventListener', 'online');
-    call(window.document, on ? 'addEventListener' : 'removeEventListener', 'visibilitychange');
+    const change = on ? 'addEventListener' : 'removeEventListener';
+    ['online', 'visibilitychange'].forEach((name) => window[change](name, listener));
   }
 }
 
@@ -179,11 +174,6 @@ function parseJson(text) {
   }
 }
 
-function failure(envelope) {
-  const details = envelope.data || {};
-  return new ChatError(envelope.code, details.type, envelope.msg, details);
-}
-
 function withQuery(path, query) {
   const names = Object.keys(query || {}).filter((name) => query[name] !== undefined && query[name] !== null);
   return path + names.map((name, index) => (index ? '&' : '?') + name + '=' + encodeURIComponent(query[name])).join('');
@@ -199,7 +189,7 @@ function randomId() {
 }
 
 function asyncIterable(iterator) {
-  // Old base libraries have no Symbol.asyncIterator; calling `next` by hand works there.
+  // Where there is no Symbol.asyncIterator `next` can still be called by hand.
   if (typeof Symbol === 'function' && Symbol.asyncIterator) iterator[Symbol.asyncIterator] = () => iterator;
   return iterator;
 }
@@ -223,7 +213,7 @@ class ChatClient {
     this._session = {};
     this._load();
     const { openid, token, refreshToken } = given;
-    if (token || (openid && openid !== this._session.openid)) this._session = { openid, token, refreshToken };
+    if (token || (openid && openid !== this._session.openid)) this._save({ openid, token, refreshToken });
   }
 
   /** Who is asking; a guest's name is made up, and kept, where nobody said. */
@@ -295,8 +285,7 @@ class ChatClient {
   }
 
   /** Needed by nobody who is told 401: that logs in by itself. */
-  async login() {
-    if (!this._getCode) throw new TypeError('login needs the option getCode');
+  login() {
     return this._inOneFlight(() => this._login());
   }
 
@@ -392,7 +381,7 @@ class ChatClient {
       } catch (error) {
         const delay = this._delay(error, failures, SEND_RETRIES);
         if (!delay) throw error;
-        await this._pause(delay, error);
+        await this._pause(delay);
       }
     }
   }
@@ -429,7 +418,7 @@ class ChatClient {
       };
       const arm = (ms) => {
         clearTimeout(timer);
-        timer = setTimeout(() => giveUp(this._problem('timeout', 'no answer in time')), ms);
+        timer = setTimeout(() => giveUp(this._problem('timeout')), ms);
       };
       const onBytes = (bytes) => {
         if (settle.done) return;
@@ -477,14 +466,15 @@ class ChatClient {
     if (!envelope || typeof envelope.code !== 'number') {
       throw this._problem('invalid_answer', answer.text.slice(0, 200), answer.status < 400 ? 500 : answer.status);
     }
-    if (envelope.code) throw failure(envelope);
+    if (envelope.code) throw new ChatError(envelope);
     return envelope.data;
   }
 
   _problem(type, detail, code) {
     const language = this._language || (typeof navigator !== 'undefined' && navigator.language) || '';
     const retryable = type === 'aborted' ? false : undefined;
-    return new ChatError(code || -1, type, TEXTS[type][/^en/.test(language) ? 1 : 0], { detail, retryable });
+    const msg = TEXTS[type][/^en/.test(language) ? 1 : 0];
+    return new ChatError({ code: code || -1, msg, data: { type, detail, retryable } });
   }
 
   /** How many ms to wait before trying again; 0: do not. */
@@ -499,21 +489,17 @@ class ChatClient {
     return after + backoff * (0.5 + Math.random() / 2);
   }
 
-  /** Wait. Where the network was the trouble, its return ends the wait. */
-  _pause(ms, error, hold) {
+  /** Wait, at most until there may be a network again. */
+  _pause(ms, hold = () => {}) {
     return new Promise((resolve) => {
-      const wakeable = error && error.code === -1;
-      const finish = () => {
+      const wake = () => {
         clearTimeout(timer);
-        if (wakeable) listen(this._host, false, wake);
+        listen(this._host, false, wake);
         resolve();
       };
-      const wake = (news) => {
-        if (!news || news.isConnected !== false) finish();
-      };
-      const timer = setTimeout(finish, ms);
-      if (wakeable) listen(this._host, true, wake);
-      if (hold) hold(finish);
+      const timer = setTimeout(wake, ms);
+      listen(this._host, true, wake);
+      hold(wake);
     });
   }
 }
@@ -627,13 +613,13 @@ class Turn {
         failures += 1;
         this._suspicious = false;
         this._emit('retry', { error, delay });
-        await this._pause(delay, error);
+        await this._pause(delay);
       }
     }
   }
 
-  _pause(ms, error) {
-    return this._client._pause(ms, error, (wake) => {
+  _pause(ms) {
+    return this._client._pause(ms, (wake) => {
       this._wake = wake;
     });
   }
@@ -682,7 +668,7 @@ class Turn {
     const parse = eventParser(({ event: type, data, id }) => {
       const envelope = parseJson(data);
       if (!envelope) throw this._client._problem('invalid_answer', data);
-      if (envelope.code) throw failure(envelope);
+      if (envelope.code) throw new ChatError(envelope);
       this._progress = true;
       this.after = id || envelope.data.after || this.after;
       slice.over = type === 'done' || type === 'continue';
@@ -741,7 +727,7 @@ class Turn {
     if (reply !== undefined && reply.indexOf(this.reply) !== 0) this._recall();
     this._add('reasoning', 'reasoning', (reasoning || '').slice(this.reasoning.length));
     this._add('reply', 'delta', (reply || '').slice(this.reply.length));
-    if (error) throw new ChatError(error.code, error.type, error.msg, error);
+    if (error) throw new ChatError(Object.assign({ data: error }, error));
     return status === 'running' ? null : data;
   }
 }
