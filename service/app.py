@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from aiohttp import web
 
@@ -14,18 +15,24 @@ from service.domain.accounts import Accounts
 from service.domain.balance import BalanceCache
 from service.domain.chat import Chat
 from service.domain.checkpoints import keep_checkpoints
+from service.domain.file_links import FileLinks
+from service.domain.file_store import FileStore
 from service.domain.history import History
 from service.domain.ids import IdMaker
+from service.domain.images import Images
 from service.domain.pace import Pace
+from service.domain.pictures import LARGEST_PICTURE_BYTES, Pictures
 from service.domain.sessions import Sessions
 from service.domain.tokens import AccessTokens, load_keys
 from service.domain.turns import Turns
 from service.settings import Settings
+from service.storage.files import FileOwnerStore
 from service.storage.opening import data_folder, open_database
 from service.storage.refresh_tokens import RefreshTokenStore
 from service.storage.turns import TurnStore
 from service.storage.users import UserStore
 from service.upstream.client import UpstreamClient
+from service.upstream.downloads import Downloader
 from service.web import cors, keys, middlewares
 from service.web.routes import add_routes
 
@@ -71,11 +78,31 @@ async def _furnish(app: web.Application) -> AsyncIterator[None]:
         await upstream.open()
         stack.push_async_callback(upstream.close)
 
+        files = FileStore(
+            Path(settings.files_dir),
+            max_bytes=settings.files_max_bytes,
+            ttl_seconds=settings.files_ttl_seconds,
+            clock=clock,
+        )
+        await files.open()
+        downloader = Downloader(
+            max_bytes=LARGEST_PICTURE_BYTES,
+            timeout_seconds=settings.idle_timeout_seconds,
+            trusted_origins=frozenset({settings.openai_base_url}),
+        )
+        await downloader.open()
+        stack.push_async_callback(downloader.close)
+
         turn_store = TurnStore(database)
         turns = Turns(turn_store, settings, clock, pace)
         app[keys.DATABASE] = database
         app[keys.TURNS] = turns
-        app[keys.CHAT] = Chat(turns, turn_store, upstream, settings, clock, IdMaker())
+        links = FileLinks(load_keys(settings.auth_secret, data_folder(settings)))
+        pictures = Pictures(files, FileOwnerStore(database), downloader, links, settings, clock)
+        ids = IdMaker()
+        app[keys.PICTURES] = pictures
+        app[keys.CHAT] = Chat(turns, turn_store, pictures, upstream, settings, clock, ids)
+        app[keys.IMAGES] = Images(turns, pictures, upstream, settings, clock, ids)
         app[keys.HISTORY] = History(turns, turn_store)
         app[keys.ACCOUNTS] = Accounts(UserStore(database), clock)
         app[keys.SESSIONS] = Sessions(RefreshTokenStore(database), app[keys.ACCESS_TOKENS], clock)

@@ -39,6 +39,10 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
         "请用 Content-Type: application/json 发送",
         "Please send Content-Type: application/json.",
     ),
+    "multipart_required": (
+        "请用 multipart/form-data 上传图片",
+        "Please upload the picture as multipart/form-data.",
+    ),
     "idempotency_mismatch": (
         "同一个幂等键已用于不同的内容",
         "This idempotency key was already used with another payload.",
@@ -101,3 +105,12 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "no_picture": ("这次没有画出图片，请换个说法再试", "No picture came back; please rephrase and try again."),
     "balance_unsupported": ("上游不提供余额查询", "The upstream offers no balance query."),
 }
+
+NOTICES: Final[dict[str, tuple[str, str]]] = {
+    "context_shortened": (
+        "对话太长，较早的内容没有发给 AI",
+        "The conversation was too long: its oldest part was left out.",
+    ),
+    "images_partial": ("只生成了一部分图片", "Only some of the pictures could be made."),
+}
+"""What may be said beside an answer that succeeded."""

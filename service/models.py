@@ -120,11 +120,22 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     as_of: int = 0
 
 
+class Picture(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A picture of an answer: the file that it is stored as, and the link that it came from.
+
+    Shape: `name` is empty where the link could not be fetched; `source` is empty where there was none.
+    """
+
+    name: str = ""
+    source: str = ""
+
+
 class Turn(msgspec.Struct, frozen=True):
     """One question and its answer: a row.
 
     Shape: `messages` the turn's own new messages, `images` the pictures and `error` the failure, all as JSON text; the
-    fields are the columns of the table, in its order. `reserved_*` were taken from the quota of `day` until the turn is settled.
+    fields are the columns of the table, in its order. `reserved_*` stay taken from the quota of `day` until the turn
+    is settled.
     Units: times in ms since the epoch; usage in tokens, None where the upstream gave none.
     """
 

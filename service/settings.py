@@ -56,6 +56,7 @@ class Settings:
     files_dir: str = _setting(kind.text, "data/files")
     files_ttl_seconds: int = _setting(kind.whole(60, 3650 * _DAY), str(30 * _DAY))
     files_max_bytes: int = _setting(kind.size(1 << 20), "2 GiB")
+    picture_urls: str = _setting(kind.choice("pass", "fetch"), "pass")
     public_url: str = _setting(kind.http_url, "")
     # Who is asking
     auth: str = _setting(kind.choice("local", "open", "required"), "local")
@@ -81,6 +82,7 @@ class Settings:
     content_check: str = _setting(kind.choice("none", "words", "wechat"), "none")
     content_words_file: str = _setting(kind.text, "")
     content_check_fail: str = _setting(kind.choice("open", "closed"), "closed")
+    aigc_producer: str = _setting(kind.text, "")
     ai_notice: str = _setting(kind.text, "")
     balance_for: str = _setting(kind.choice("users", "admin"), "users")
     playground: bool = _setting(kind.switch, "on")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import aclosing
 from functools import partial
 
 import msgspec
@@ -11,16 +12,19 @@ from service.clock import Clock, day_of
 from service.domain import context
 from service.domain.endings import estimate_tokens
 from service.domain.ids import IdMaker
+from service.domain.pictures import Pictures
 from service.domain.running import RunningTurn
 from service.domain.turns import Turns
 from service.errors import BadRequest, NotFound
-from service.models import ChatAsk, Kind, Message, Piece, Status, Turn
+from service.models import ChatAsk, Kind, Message, Status, Turn
 from service.settings import Settings
 from service.storage.turns import TurnStore
 from service.upstream.client import UpstreamClient
 from service.upstream.failures import ContextTooLong
+from service.upstream.pictures import find_pictures
 
 SHORTENED = "context_shortened"
+_NOTHING = msgspec.Raw(b"[]")
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +43,16 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 class Chat:
     def __init__(
-        self, turns: Turns, store: TurnStore, upstream: UpstreamClient, settings: Settings, clock: Clock, ids: IdMaker
+        self,
+        turns: Turns,
+        store: TurnStore,
+        pictures: Pictures,
+        upstream: UpstreamClient,
+        settings: Settings,
+        clock: Clock,
+        ids: IdMaker,
     ) -> None:
+        self._pictures = pictures
         self._turns = turns
         self._store = store
         self._upstream = upstream
@@ -56,12 +68,14 @@ class Chat:
         model = question.model or self._settings.openai_model
         if model not in self._settings.models:
             raise BadRequest("model_not_allowed", field="model")
+        adopted = await self._pictures.adopt_messages(question.messages, question.openid)
+        question = msgspec.structs.replace(question, messages=adopted)
         stored = await self._list_stored(question)
         remembered = context.remembered(stored, self._settings.context_chars)
         messages = context.assemble(self._settings.system_prompt, remembered, question.messages)
         ask = ChatAsk(
             model=model,
-            messages=_encode(messages),
+            messages=_NOTHING,
             user=hash_of(question.openid),
             temperature=question.temperature,
             top_p=question.top_p,
@@ -105,30 +119,31 @@ class Chat:
 
     async def _answer(self, ask: ChatAsk, messages: list[Message], question: Question, running: RunningTurn) -> None:
         try:
-            await self._relay(ask, question, running)
+            await self._relay(ask, messages, question, running)
         except ContextTooLong:
             fewer = context.shortened(messages)
             if fewer is None:
                 raise
             running.notice = SHORTENED
-            await self._relay(msgspec.structs.replace(ask, messages=_encode(fewer)), question, running)
+            await self._relay(ask, fewer, question, running)
+        links = dict.fromkeys((*running.links, *find_pictures(str(running.reply), shown_only=True)))
+        if links:
+            running.pictures = await self._pictures.bring_all(list(links), question.openid)
 
-    async def _relay(self, ask: ChatAsk, question: Question, running: RunningTurn) -> None:
+    async def _relay(self, ask: ChatAsk, messages: list[Message], question: Question, running: RunningTurn) -> None:
+        told = msgspec.json.encode(await self._pictures.inline_messages(messages))
+        ask = msgspec.structs.replace(ask, messages=msgspec.Raw(told))
         if not question.streamed:
-            answer = await self._upstream.complete(ask)
-            running.add(Piece(**{name: getattr(answer, name) for name in answer.__struct_fields__}))
+            running.add(await self._upstream.complete(ask))
             return
-        async for piece in self._upstream.stream(ask):
-            running.add(piece)
+        async with aclosing(self._upstream.stream(ask)) as pieces:
+            async for piece in pieces:
+                running.add(piece)
 
 
 def hash_of(openid: str) -> str:
     """What the upstream is told of the user: the same for each of one user's calls, and not the openid."""
     return hashlib.sha256(f"openid:{openid}".encode()).hexdigest()[:32]
-
-
-def _encode(messages: list[Message]) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode(messages))
 
 
 def _fingerprint(question: Question) -> str:

@@ -19,14 +19,13 @@ def ended(running: RunningTurn, status: str, error: ServiceError | None, now_ms:
         turn,
         status=status,
         finish_reason=_finish_reason(running, status, bool(turn.reply)),
-        images=json.dumps(running.images),
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
         error=_kept(error) if error else None,
         notice=running.notice,
         updated_at=now_ms,
     )
-    return turn, _settlement(turn, len(running.images))
+    return turn, _settlement(turn, len(running.pictures))
 
 
 def interrupted(turn: Turn, now_ms: int) -> tuple[Turn, Settlement]:

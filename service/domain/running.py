@@ -11,7 +11,7 @@ import msgspec
 
 from service.domain.text_log import TextLog
 from service.errors import BadRequest, ServiceError
-from service.models import Piece, Turn, Usage
+from service.models import Completion, Picture, Piece, Turn, Usage
 
 
 class Cursor(NamedTuple):
@@ -39,10 +39,11 @@ class RunningTurn:
         "_watchers",
         "ended",
         "finish_reason",
-        "images",
+        "links",
         "model",
         "notice",
         "opened",
+        "pictures",
         "reasoning",
         "recalled",
         "reply",
@@ -60,7 +61,8 @@ class RunningTurn:
         self.turn = turn
         self.reply = TextLog()
         self.reasoning = TextLog()
-        self.images: tuple[str, ...] = ()
+        self.links: tuple[str, ...] = ()  # what the upstream attached
+        self.pictures: tuple[Picture, ...] = ()
         self.usage: Usage | None = None
         self.model = turn.model
         self.finish_reason: str | None = None
@@ -76,18 +78,26 @@ class RunningTurn:
         self.task: asyncio.Task[None] | None = None
         self._watchers: list[Callable[[], None]] = []
 
-    def add(self, piece: Piece) -> None:
+    def add(self, piece: Piece | Completion) -> None:
         """Take what one read of the upstream has brought."""
         if piece.reasoning:
             self.reasoning.append(piece.reasoning)
         if piece.reply:
             self.reply.append(piece.reply)
         if piece.images:
-            self.images += tuple(image for image in piece.images if image not in self.images)
+            self.links += tuple(link for link in piece.images if link not in self.links)
         self.usage = piece.usage or self.usage
         self.model = piece.model or self.model
         self.finish_reason = piece.finish_reason or self.finish_reason
         self.tell()
+
+    def count(self, usage: Usage | None) -> None:
+        """Add what one of several calls has used."""
+        if usage is not None:
+            before = self.usage or Usage()
+            self.usage = Usage(
+                before.prompt_tokens + usage.prompt_tokens, before.completion_tokens + usage.completion_tokens
+            )
 
     def recall(self) -> None:
         """Take back the reply: the content check refused it."""
@@ -125,5 +135,9 @@ class RunningTurn:
         if self.ended:
             return self.turn
         return msgspec.structs.replace(
-            self.turn, reply=str(self.reply), reasoning=str(self.reasoning), model=self.model
+            self.turn,
+            reply=str(self.reply),
+            reasoning=str(self.reasoning),
+            images=msgspec.json.encode(self.pictures).decode(),
+            model=self.model,
         )

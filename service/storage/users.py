@@ -21,7 +21,7 @@ class UserStore:
         self._database = database
 
     async def find(self, openid: str) -> User | None:
-        rows = await self._database.read(f"SELECT {_COLUMNS} FROM users WHERE openid = $1", openid)  # noqa: S608
+        rows = await self._database.read(f"SELECT {_COLUMNS} FROM users WHERE openid = $1", openid)
         return User(*rows[0]) if rows else None
 
     async def save(

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from msgspec import UNSET, UnsetType
-
-from service.models import Turn
 
 
 class UsageAnswer(msgspec.Struct, frozen=True):
@@ -33,9 +29,27 @@ class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
     usage: UsageAnswer
     reasoning: str | UnsetType = UNSET
     images: list[str] | UnsetType = UNSET
+    download_links: list[str] | UnsetType = UNSET
     notice: str | UnsetType = UNSET
     time: int | UnsetType = UNSET
     error: ErrorAnswer | UnsetType = UNSET
+
+
+class ImageAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    images: list[str]
+    download_links: list[str]
+    turn_id: str
+    status: str
+    finish_reason: str | None
+    taskId: str | UnsetType = UNSET  # noqa: N815 - existing clients' spelling
+    notice: str | UnsetType = UNSET
+
+
+class FileAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    name: str
+    mime: str
+    size: int
 
 
 class HistoryItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,26 +129,3 @@ class BalanceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     unlimited: bool
     as_of: int
-
-
-def usage_of(turn: Turn) -> UsageAnswer:
-    given = turn.prompt_tokens is not None or turn.completion_tokens is not None
-    total = (turn.prompt_tokens or 0) + (turn.completion_tokens or 0) if given else None
-    return UsageAnswer(turn.prompt_tokens, turn.completion_tokens, total)
-
-
-def chat_answer(turn: Turn, *, images: list[str] | None = None, **more: Any) -> ChatAnswer:
-    """A turn as the contract's chat answer."""
-    return ChatAnswer(
-        reply=turn.reply,
-        turn_id=turn.turn_id,
-        conversation_id=turn.conversation_id,
-        status=turn.status,
-        finish_reason=turn.finish_reason,
-        model=turn.model,
-        usage=usage_of(turn),
-        reasoning=turn.reasoning or UNSET,
-        images=images or UNSET,
-        notice=turn.notice or UNSET,
-        **more,
-    )

@@ -13,7 +13,7 @@ from service.web.identity import user_of
 from service.web.keys import CHAT
 from service.web.reading import read_json
 from service.web.requests import ChatRequest
-from service.web.turns import answer_turn
+from service.web.turns import answer_chat
 
 
 async def post_chat(request: web.Request) -> web.StreamResponse:
@@ -34,4 +34,4 @@ async def post_chat(request: web.Request) -> web.StreamResponse:
     turn = await request.app[CHAT].ask(question)
     if asked.stream:
         return await stream_turn(request, turn, Cursor(), asked.wait)
-    return await answer_turn(request, turn, asked.wait)
+    return await answer_chat(request, turn, asked.wait)

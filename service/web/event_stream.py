@@ -19,9 +19,9 @@ from service.domain.running import Cursor, RunningTurn
 from service.domain.watch import Watch
 from service.errors import ServiceError
 from service.models import Turn
-from service.web.answers import chat_answer
 from service.web.envelope import failure_envelope
 from service.web.keys import PACE
+from service.web.turn_answers import chat_answer
 
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -94,7 +94,7 @@ class EventStream:
         if failure is not None:
             failure.details["turn_id"] = turn.turn_id
             raise failure
-        await self._write(_event("done", msgspec.to_builtins(chat_answer(turn))))
+        await self._write(_event("done", msgspec.to_builtins(await chat_answer(self._request, turn))))
 
     async def fail(self, error: ServiceError) -> None:
         """Tell a failure in the stream, and end it."""

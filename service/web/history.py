@@ -17,6 +17,7 @@ from service.web.answers import (
 from service.web.envelope import success
 from service.web.identity import user_of
 from service.web.keys import HISTORY
+from service.web.pictures import list_links, messages_of, reply_of
 from service.web.reading import read_json, read_query
 from service.web.requests import ClearRequest, HistoryQuery
 
@@ -27,7 +28,7 @@ async def get_history(request: web.Request) -> web.Response:
     page = await request.app[HISTORY].page(
         openid, limit=query.limit, before=query.before, conversation_id=query.conversation_id
     )
-    return success(HistoryAnswer([_item(turn) for turn in page.items], page.next))
+    return success(HistoryAnswer([_item(request, turn) for turn in page.items], page.next))
 
 
 async def get_conversations(request: web.Request) -> web.Response:
@@ -44,16 +45,15 @@ async def post_clear(request: web.Request) -> web.Response:
     return success(DeletedAnswer(await request.app[HISTORY].clear(openid, asked.conversation_id)))
 
 
-def _item(turn: Turn) -> HistoryItem:
-    images = msgspec.json.decode(turn.images, type=list[str])
+def _item(request: web.Request, turn: Turn) -> HistoryItem:
     return HistoryItem(
-        messages=msgspec.Raw(turn.messages.encode()),
-        reply=turn.reply,
+        messages=msgspec.Raw(messages_of(request, turn)),
+        reply=reply_of(request, turn),
         time=turn.created_at,
         turn_id=turn.turn_id,
         conversation_id=turn.conversation_id,
         status=turn.status,
         kind=turn.kind,
         finish_reason=turn.finish_reason,
-        images=images or UNSET,
+        images=list_links(request, turn) or UNSET,
     )

@@ -9,7 +9,9 @@ from service.domain.accounts import Accounts
 from service.domain.balance import BalanceCache
 from service.domain.chat import Chat
 from service.domain.history import History
+from service.domain.images import Images
 from service.domain.pace import Pace
+from service.domain.pictures import Pictures
 from service.domain.sessions import Sessions
 from service.domain.tokens import AccessTokens
 from service.domain.turns import Turns
@@ -22,6 +24,8 @@ PACE = web.AppKey("PACE", Pace)
 DATABASE: web.AppKey[Database] = web.AppKey("DATABASE")
 TURNS = web.AppKey("TURNS", Turns)
 CHAT = web.AppKey("CHAT", Chat)
+IMAGES = web.AppKey("IMAGES", Images)
+PICTURES = web.AppKey("PICTURES", Pictures)
 HISTORY = web.AppKey("HISTORY", History)
 ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 SESSIONS = web.AppKey("SESSIONS", Sessions)

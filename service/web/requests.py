@@ -50,6 +50,11 @@ class TurnQuery(msgspec.Struct, frozen=True, kw_only=True):
     after: str = ""
 
 
+class FileQuery(msgspec.Struct, frozen=True, kw_only=True):
+    expires: Annotated[str, Meta(pattern=r"^[0-9]{1,12}$")]
+    signature: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+
+
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     before: Annotated[str, Meta(max_length=64)] = ""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from service.web import answers, balance, chat, health, history, requests, token, turns, user
+from service.web import answers, balance, chat, docs, files, health, history, images, requests, token, turns, user
 from service.web.identity import Access, admit
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -27,8 +27,11 @@ class Route(NamedTuple):
 
 ROUTES = (
     Route("POST", "/api/chat", chat.post_chat, answers.ChatAnswer, takes=requests.ChatRequest),
+    Route("POST", "/api/image", images.post_image, answers.ImageAnswer, takes=requests.ImageRequest),
     Route("GET", "/api/turns/{turn_id}", turns.get_turn, answers.ChatAnswer, query=requests.TurnQuery),
     Route("POST", "/api/turns/{turn_id}/stop", turns.post_stop, answers.ChatAnswer),
+    Route("POST", "/api/files", files.post_file, answers.FileAnswer),
+    Route("GET", "/api/files/{name}", files.get_file, query=requests.FileQuery, access=Access.PUBLIC),
     Route("GET", "/api/history/{openid}", history.get_history, answers.HistoryAnswer, query=requests.HistoryQuery),
     Route(
         "GET",
@@ -51,10 +54,14 @@ ROUTES = (
     Route("GET", "/api/balance", balance.get_balance, answers.BalanceAnswer),
     Route("GET", "/healthz", health.get_health, access=Access.PUBLIC),
     Route("GET", "/readyz", health.get_ready, access=Access.PUBLIC),
+    Route("GET", "/openapi.json", docs.get_openapi, access=Access.PUBLIC),
+    Route("GET", "/docs", docs.get_docs, access=Access.PUBLIC),
+    Route("GET", "/docs/{asset}", docs.get_docs_asset, access=Access.PUBLIC),
 )
 
 
 def add_routes(app: web.Application) -> None:
+    app[docs.ROUTES] = ROUTES
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _guarded(route))
 

@@ -1,0 +1,73 @@
+"""Stored pictures: GET by a link that says all that is needed, POST as `wx.uploadFile` and forms send them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import BodyPartReader, MultipartReader, web
+
+from service.domain.file_links import FileLink
+from service.domain.pictures import mime_of
+from service.errors import BadRequest, UnsupportedMedia
+from service.web.answers import FileAnswer
+from service.web.envelope import success
+from service.web.identity import user_of
+from service.web.keys import PICTURES, SETTINGS
+from service.web.pictures import link_to
+from service.web.reading import read_query
+from service.web.requests import FileQuery
+
+_BLOCK_BYTES = 64 << 10
+_MOST_PARTS = 20
+_LONGEST_OPENID_BYTES = 1024
+
+
+async def get_file(request: web.Request) -> web.StreamResponse:
+    query = read_query(request, FileQuery)
+    name = request.match_info["name"]
+    path = request.app[PICTURES].path_of(FileLink(name, query.expires, query.signature))
+    headers = {
+        "Content-Type": mime_of(name),
+        "Cache-Control": "private, max-age=86400, immutable",
+        "ETag": f'"{name}"',
+        "X-Content-Type-Options": "nosniff",
+        # Nothing in a picture may run, whoever opens it as a page.
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    return web.FileResponse(path, headers=headers)
+
+
+async def post_file(request: web.Request) -> web.Response:
+    if request.content_type != "multipart/form-data":
+        raise UnsupportedMedia("multipart_required")
+    try:
+        async with asyncio.timeout(request.app[SETTINGS].body_timeout_seconds):
+            return await _take_upload(request, await request.multipart())
+    except TimeoutError:
+        raise BadRequest("body_timeout") from None
+    except (ValueError, AssertionError):  # aiohttp's words for a form that is none
+        raise BadRequest("invalid_request") from None
+
+
+async def _take_upload(request: web.Request, form: MultipartReader) -> web.Response:
+    """Read the form's `openid` where it has one, then its file; the owner must be known before the file comes."""
+    openid: str | None = request.query.get("openid")
+    for _ in range(_MOST_PARTS):
+        part = await form.next()
+        if not isinstance(part, BodyPartReader):
+            break
+        if part.filename is not None:
+            owner = user_of(request, openid)
+            stored = await request.app[PICTURES].take(_chunks(part), owner)
+            answer = FileAnswer(url=link_to(request, stored.name), name=stored.name, mime=stored.mime, size=stored.size)
+            return success(answer)
+        if part.name == "openid":
+            openid = (await part.read_chunk(_LONGEST_OPENID_BYTES)).decode("utf-8", "replace")
+    raise BadRequest("missing_field", field="file")
+
+
+async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while chunk := await part.read_chunk(_BLOCK_BYTES):
+        yield chunk
