@@ -28,6 +28,7 @@ from service.demo import DemoUpstream
 from service.errors import StartError
 from service.logs import set_up_logging
 from service.settings import Settings
+from service.web.connections import ConnectionCaps
 
 _log = logging.getLogger("service")
 
@@ -102,6 +103,8 @@ async def _serve(settings: Settings, *, demo: bool) -> None:
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> None:
     await runner.setup()
+    if runner.server is not None:
+        ConnectionCaps(runner.server, settings)
     try:
         await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
     except OSError as error:

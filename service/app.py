@@ -20,12 +20,16 @@ from service.domain.file_store import FileStore
 from service.domain.history import History
 from service.domain.ids import IdMaker
 from service.domain.images import Images
+from service.domain.limits import RateLimiter
 from service.domain.pace import Pace
 from service.domain.pictures import LARGEST_PICTURE_BYTES, Pictures
+from service.domain.safety import make_content_check
 from service.domain.sessions import Sessions
 from service.domain.tokens import AccessTokens, load_keys
 from service.domain.turns import Turns
+from service.domain.upkeep import Upkeep
 from service.settings import Settings
+from service.storage.audit import AuditStore
 from service.storage.files import FileOwnerStore
 from service.storage.opening import data_folder, open_database
 from service.storage.refresh_tokens import RefreshTokenStore
@@ -35,6 +39,9 @@ from service.upstream.client import UpstreamClient
 from service.upstream.downloads import Downloader
 from service.web import cors, keys, middlewares
 from service.web.routes import add_routes
+from service.wechat.client import open_wechat
+from service.wechat.content_check import WeChatContentCheck
+from service.wechat.login import WeChatLogin
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +58,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, pace: Pace | N
     app[keys.SETTINGS] = settings
     app[keys.CLOCK] = clock or SystemClock()
     app[keys.PACE] = pace or Pace()
+    app[keys.USER_LIMITER] = RateLimiter(settings.rate_limit)
+    app[keys.ADDRESS_LIMITER] = RateLimiter(settings.ip_rate_limit)
     app[keys.ACCESS_TOKENS] = access_tokens(settings, app[keys.CLOCK])
     add_routes(app)
     cors.set_up(app, settings)
@@ -97,15 +106,19 @@ async def _furnish(app: web.Application) -> AsyncIterator[None]:
         turns = Turns(turn_store, settings, clock, pace)
         app[keys.DATABASE] = database
         app[keys.TURNS] = turns
+        wechat = await stack.enter_async_context(open_wechat(settings))
+        check = make_content_check(settings, WeChatContentCheck(wechat, clock))
         links = FileLinks(load_keys(settings.auth_secret, data_folder(settings)))
         pictures = Pictures(files, FileOwnerStore(database), downloader, links, settings, clock)
         ids = IdMaker()
         app[keys.PICTURES] = pictures
-        app[keys.CHAT] = Chat(turns, turn_store, pictures, upstream, settings, clock, ids)
-        app[keys.IMAGES] = Images(turns, pictures, upstream, settings, clock, ids)
+        app[keys.CHAT] = Chat(turns, turn_store, pictures, check, upstream, settings, clock, ids)
+        app[keys.IMAGES] = Images(turns, pictures, check, upstream, settings, clock, ids)
         app[keys.HISTORY] = History(turns, turn_store)
-        app[keys.ACCOUNTS] = Accounts(UserStore(database), clock)
-        app[keys.SESSIONS] = Sessions(RefreshTokenStore(database), app[keys.ACCESS_TOKENS], clock)
+        app[keys.ACCOUNTS] = Accounts(UserStore(database), turns, pictures, clock)
+        app[keys.WECHAT_LOGIN] = WeChatLogin(wechat, clock)
+        refresh_tokens = RefreshTokenStore(database)
+        app[keys.SESSIONS] = Sessions(refresh_tokens, app[keys.ACCESS_TOKENS], clock)
         app[keys.BALANCE] = BalanceCache(upstream, settings, clock, pace)
 
         interrupted = await turns.recover()
@@ -113,6 +126,8 @@ async def _furnish(app: web.Application) -> AsyncIterator[None]:
             _log.warning("%d turns were cut off by the last stop; they are kept as interrupted", interrupted)
         checkpoints = asyncio.create_task(keep_checkpoints(turns, turn_store, clock, pace))
         stack.push_async_callback(_cancel, checkpoints)
+        upkeep = Upkeep(pictures, refresh_tokens, AuditStore(database), settings, clock, pace)
+        stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run()))
         stack.push_async_callback(turns.drain, 0)
         yield
 

@@ -111,6 +111,10 @@ NOTICES: Final[dict[str, tuple[str, str]]] = {
         "对话太长，较早的内容没有发给 AI",
         "The conversation was too long: its oldest part was left out.",
     ),
+    "reply_recalled": (
+        "回答没有通过内容安全检查，已撤回",
+        "The answer did not pass the content check and was taken back.",
+    ),
     "images_partial": ("只生成了一部分图片", "Only some of the pictures could be made."),
 }
 """What may be said beside an answer that succeeded."""

@@ -51,6 +51,8 @@ class Settings:
     max_body_bytes: int = _setting(kind.size(1024), "8 MiB")
     body_timeout_seconds: float = _setting(kind.seconds(0.1, 3600), "30")
     header_timeout_seconds: float = _setting(kind.seconds(0.1, 3600), "15")
+    max_connections: int = _setting(kind.whole(1, 1_000_000), "10000")
+    max_connections_per_address: int = _setting(kind.whole(1, 1_000_000), "1000")
     # Storage
     database_url: str = _setting(kind.database_url, "sqlite:///data/service.db")
     files_dir: str = _setting(kind.text, "data/files")
@@ -83,6 +85,7 @@ class Settings:
     content_words_file: str = _setting(kind.text, "")
     content_check_fail: str = _setting(kind.choice("open", "closed"), "closed")
     aigc_producer: str = _setting(kind.text, "")
+    audit_days: int = _setting(kind.whole(0, 36_500), "0")
     ai_notice: str = _setting(kind.text, "")
     balance_for: str = _setting(kind.choice("users", "admin"), "users")
     playground: bool = _setting(kind.switch, "on")

@@ -10,10 +10,13 @@ import msgspec
 
 from service.clock import Clock, day_of
 from service.domain import context
+from service.domain.audit import hash_of
 from service.domain.endings import estimate_tokens
 from service.domain.ids import IdMaker
 from service.domain.pictures import Pictures
+from service.domain.reply_filter import RECALLED, ReplyFilter
 from service.domain.running import RunningTurn
+from service.domain.safety import ContentCheck, ContentRefused, require_allowed
 from service.domain.turns import Turns
 from service.errors import BadRequest, NotFound
 from service.models import ChatAsk, Kind, Message, Status, Turn
@@ -47,12 +50,14 @@ class Chat:
         turns: Turns,
         store: TurnStore,
         pictures: Pictures,
+        check: ContentCheck,
         upstream: UpstreamClient,
         settings: Settings,
         clock: Clock,
         ids: IdMaker,
     ) -> None:
         self._pictures = pictures
+        self._check = check
         self._turns = turns
         self._store = store
         self._upstream = upstream
@@ -119,7 +124,13 @@ class Chat:
 
     async def _answer(self, ask: ChatAsk, messages: list[Message], question: Question, running: RunningTurn) -> None:
         try:
+            await require_allowed(self._check, [message.text for message in question.messages], openid=question.openid)
             await self._relay(ask, messages, question, running)
+        except ContentRefused:
+            if running.notice != RECALLED:
+                raise
+            running.finish_reason = "content_filter"
+            return
         except ContextTooLong:
             fewer = context.shortened(messages)
             if fewer is None:
@@ -133,17 +144,14 @@ class Chat:
     async def _relay(self, ask: ChatAsk, messages: list[Message], question: Question, running: RunningTurn) -> None:
         told = msgspec.json.encode(await self._pictures.inline_messages(messages))
         ask = msgspec.structs.replace(ask, messages=msgspec.Raw(told))
-        if not question.streamed:
-            running.add(await self._upstream.complete(ask))
-            return
-        async with aclosing(self._upstream.stream(ask)) as pieces:
-            async for piece in pieces:
-                running.add(piece)
-
-
-def hash_of(openid: str) -> str:
-    """What the upstream is told of the user: the same for each of one user's calls, and not the openid."""
-    return hashlib.sha256(f"openid:{openid}".encode()).hexdigest()[:32]
+        reply = ReplyFilter(running, self._check)
+        if question.streamed:
+            async with aclosing(self._upstream.stream(ask)) as pieces:
+                async for piece in pieces:
+                    await reply.add(piece)
+        else:
+            await reply.add(await self._upstream.complete(ask))
+        await reply.finish()
 
 
 def _fingerprint(question: Question) -> str:

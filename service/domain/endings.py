@@ -53,7 +53,7 @@ def _finish_reason(running: RunningTurn, status: str, has_text: bool) -> str | N
         return running.finish_reason or "stop"
     if status == Status.FAILED:
         # The words came, the end did not: what is kept must not look finished.
-        return running.finish_reason if running.recalled else Status.INTERRUPTED if has_text else None
+        return Status.INTERRUPTED if has_text else None
     return status
 
 

@@ -11,12 +11,13 @@ import msgspec
 
 from service.clock import Clock, day_of
 from service.domain import context
-from service.domain.chat import hash_of
+from service.domain.audit import hash_of
 from service.domain.file_writer import StoredFile
 from service.domain.ids import IdMaker
 from service.domain.messages import check_picture_url
 from service.domain.pictures import Pictures
 from service.domain.running import RunningTurn
+from service.domain.safety import ContentCheck, require_allowed
 from service.domain.turns import Turns
 from service.errors import BadRequest, ServiceError, UpstreamError
 from service.models import ChatAsk, ImageAsk, ImagePart, ImageUrl, Kind, Message, Picture, Status, TextPart, Turn
@@ -42,8 +43,16 @@ class ImageQuestion(msgspec.Struct, frozen=True, kw_only=True):
 
 class Images:
     def __init__(
-        self, turns: Turns, pictures: Pictures, upstream: UpstreamClient, settings: Settings, clock: Clock, ids: IdMaker
+        self,
+        turns: Turns,
+        pictures: Pictures,
+        check: ContentCheck,
+        upstream: UpstreamClient,
+        settings: Settings,
+        clock: Clock,
+        ids: IdMaker,
     ) -> None:
+        self._check = check
         self._turns = turns
         self._pictures = pictures
         self._upstream = upstream
@@ -100,6 +109,7 @@ class Images:
     async def _draw_all(self, question: ImageQuestion, model: str, running: RunningTurn) -> None:
         """Ask for all at once, then side by side for what one call did not give; a part is a success that is told."""
         failure: ServiceError | None = None
+        await require_allowed(self._check, [question.prompt], openid=question.openid, field="prompt")
         try:
             await self._draw(question, model, running, question.n)
         except UpstreamError as error:

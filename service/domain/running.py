@@ -45,7 +45,6 @@ class RunningTurn:
         "opened",
         "pictures",
         "reasoning",
-        "recalled",
         "reply",
         "saved",
         "stop_status",
@@ -69,7 +68,6 @@ class RunningTurn:
         self.notice = turn.notice
         self.working = False
         self.ended = False
-        self.recalled = False
         self.trouble: ServiceError | None = None  # the end cannot be stored for now
         self.saved = Cursor()
         self.stop_status: str | None = None
@@ -103,7 +101,6 @@ class RunningTurn:
         """Take back the reply: the content check refused it."""
         self.reply = TextLog()
         self.reasoning = TextLog()
-        self.recalled = True
         self.tell()
 
     def end(self, turn: Turn) -> None:

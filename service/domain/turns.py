@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from service.clock import Clock, seconds_to_midnight
 from service.domain import endings
+from service.domain.audit import entry_of
 from service.domain.pace import Pace
 from service.domain.running import RunningTurn
 from service.domain.watch import wait_for_end
@@ -214,10 +215,11 @@ class Turns:
 
     async def _store_end(self, running: RunningTurn, closed: Turn, settlement: Settlement) -> None:
         """Store the end, for as long as it takes: the answer is paid for."""
+        audit = [entry_of(closed).step] if self._settings.audit_days else []
         pause = self._pace.store_retry_seconds
         while True:
             try:
-                await self._store.close(closed, settlement)
+                await self._store.close(closed, settlement, *audit)
                 break
             except Unavailable as error:
                 running.trouble = error

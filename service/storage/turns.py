@@ -121,11 +121,14 @@ class TurnStore:
         """Append text to running turns, all in one transaction."""
         await self._database.write(*(Step(_GROW, (*growth, now_ms)) for growth in growths))
 
-    async def close(self, turn: Turn, settlement: Settlement) -> bool:
-        """Store the end of a turn and settle its usage; False when it was closed or erased before."""
+    async def close(self, turn: Turn, settlement: Settlement, *more: Step) -> bool:
+        """Store the end of a turn and settle its usage; False when it was closed or erased before.
+
+        Shape: `more` is what else belongs into the same transaction.
+        """
         try:
             await self._database.write(
-                Step(_CLOSE, _closing(turn), must=True), Step(_SETTLE, _settling(turn, settlement))
+                Step(_CLOSE, _closing(turn), must=True), Step(_SETTLE, _settling(turn, settlement)), *more
             )
         except StepRefused:
             return False

@@ -7,6 +7,8 @@ from service.storage.database import Database, Step
 
 _COLUMNS = ", ".join(User.__struct_fields__)
 
+_TABLES_OF_USERS = ("turns", "users", "refresh_tokens", "files")
+
 _SAVE = """
     INSERT INTO users (openid, nickname, avatar, email, created_at, last_seen_at)
     VALUES ($1, COALESCE($2, ''), COALESCE($3, ''), COALESCE($4, ''), $5, $5)
@@ -36,3 +38,10 @@ class UserStore:
         """Make or change a user, leaving alone what is None; True when the user is new."""
         rows = await self._database.write(Step(_SAVE, (openid, nickname, avatar, email, now_ms)))
         return bool(rows[0][0][0] == now_ms)
+
+    async def erase(self, openid: str) -> int:
+        """Delete every row that names the user; returns how many."""
+        deleted = await self._database.write(
+            *(Step(f"DELETE FROM {table} WHERE openid = $1 RETURNING openid", (openid,)) for table in _TABLES_OF_USERS)
+        )
+        return sum(map(len, deleted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -20,6 +21,8 @@ from service.upstream.retries import parse_retry_after, pause_seconds
 
 if TYPE_CHECKING:
     from service.upstream.session import UpstreamSession
+
+logger = logging.getLogger(__name__)
 
 _REFUSAL_SECONDS: Final = 5.0
 
@@ -82,7 +85,6 @@ class Exchange(AbstractAsyncContextManager[aiohttp.ClientResponse]):
             answer = await self._attempt()
             if isinstance(answer, aiohttp.ClientResponse):
                 return answer
-            error = self._session.report(answer, self._request.method, self._request.url.path)
             pause = pause_seconds(
                 answer.repeat,
                 retried=retried,
@@ -91,7 +93,8 @@ class Exchange(AbstractAsyncContextManager[aiohttp.ClientResponse]):
                 chance=self._session.chance(),
             )
             if pause is None:
-                raise error
+                raise self._session.report(answer, self._request.method, self._request.url.path)
+            logger.info("asking again after %.1f s: %s", pause, answer.words)
             retried += 1
             await self._session.sleep(pause)
 

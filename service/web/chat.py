@@ -11,6 +11,7 @@ from service.web.event_stream import stream_turn
 from service.web.idempotency import key_of
 from service.web.identity import user_of
 from service.web.keys import CHAT
+from service.web.limits import count_user
 from service.web.reading import read_json
 from service.web.requests import ChatRequest
 from service.web.turns import answer_chat
@@ -19,6 +20,7 @@ from service.web.turns import answer_chat
 async def post_chat(request: web.Request) -> web.StreamResponse:
     asked = await read_json(request, ChatRequest)
     openid = user_of(request, asked.openid)
+    count_user(request, openid)
     check_messages(asked.messages)
     question = Question(
         openid=openid,

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 
 from service.settings import Settings
 from service.web.keys import REQUEST_ID, SETTINGS
+from service.web.limits import tell_allowance
 
 EXPOSED = ("X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 _MAX_AGE_SECONDS = 600
@@ -26,6 +27,7 @@ def set_up(app: web.Application, settings: Settings) -> None:
     for route in list(app.router.routes()):
         cors.add(route)
     app.on_response_prepare.append(_complete)
+    app.on_response_prepare.append(tell_allowance)
 
 
 @web.middleware

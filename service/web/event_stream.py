@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from service.domain.endings import failure_of
+from service.domain.reply_filter import RECALLED
 from service.domain.running import Cursor, RunningTurn
 from service.domain.watch import Watch
 from service.errors import ServiceError
@@ -82,11 +83,11 @@ class EventStream:
                         await self._write(_event("continue", {"after": str(self._cursor)}))
                         return
                     await self._wait(watch, running, deadline)
-        await self.replay(running.turn, recalled=running.recalled)
+        await self.replay(running.turn)
 
-    async def replay(self, turn: Turn, *, recalled: bool = False) -> None:
+    async def replay(self, turn: Turn) -> None:
         """Send the rest of a turn that has ended. Raises: ServiceError, the turn's own failure."""
-        if turn.finish_reason == "content_filter" and (recalled or self._cursor.reply > len(turn.reply)):
+        if turn.notice == RECALLED and self._cursor != Cursor():
             await self._write(_event("recall", {"reason": "content_filter"}))
         for event in self._rest(turn.reply[self._cursor.reply :], turn.reasoning[self._cursor.reasoning :]):
             await self._write(event)

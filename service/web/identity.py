@@ -7,12 +7,12 @@ AUTH=required believes tokens alone. Headers that gateways set (`X-WX-OPENID`) a
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from enum import Enum, auto
 
 from aiohttp import web
 
 from service.errors import BadRequest, Forbidden, Unauthorized
+from service.web.client_address import parse_address
 from service.web.keys import ACCESS_TOKENS, SETTINGS
 
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
@@ -98,9 +98,5 @@ def _admit_operator(request: web.Request) -> None:
 def _is_direct_loopback(request: web.Request) -> bool:
     if any(name in request.headers for name in _FORWARDED):
         return False
-    try:
-        address = ipaddress.ip_address((request.remote or "").partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+    address = parse_address(request.remote or "")
+    return address is not None and address.is_loopback

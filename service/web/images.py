@@ -8,6 +8,7 @@ from service.domain.images import ImageQuestion
 from service.web.idempotency import key_of
 from service.web.identity import user_of
 from service.web.keys import IMAGES
+from service.web.limits import count_user
 from service.web.reading import read_json
 from service.web.requests import ImageRequest
 from service.web.turns import answer_image
@@ -18,8 +19,10 @@ _NOBODY = "anonymous"  # the seed's call names no user
 
 async def post_image(request: web.Request) -> web.Response:
     asked = await read_json(request, ImageRequest)
+    openid = user_of(request, asked.openid, default=_NOBODY)
+    count_user(request, openid)
     question = ImageQuestion(
-        openid=user_of(request, asked.openid, default=_NOBODY),
+        openid=openid,
         prompt=asked.prompt,
         n=asked.n or 1,
         size=asked.size or "",

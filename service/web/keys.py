@@ -10,6 +10,7 @@ from service.domain.balance import BalanceCache
 from service.domain.chat import Chat
 from service.domain.history import History
 from service.domain.images import Images
+from service.domain.limits import RateLimiter
 from service.domain.pace import Pace
 from service.domain.pictures import Pictures
 from service.domain.sessions import Sessions
@@ -17,6 +18,7 @@ from service.domain.tokens import AccessTokens
 from service.domain.turns import Turns
 from service.settings import Settings
 from service.storage.database import Database
+from service.wechat.login import WeChatLogin
 
 SETTINGS = web.AppKey("SETTINGS", Settings)
 CLOCK: web.AppKey[Clock] = web.AppKey("CLOCK")
@@ -31,5 +33,9 @@ ACCOUNTS = web.AppKey("ACCOUNTS", Accounts)
 SESSIONS = web.AppKey("SESSIONS", Sessions)
 ACCESS_TOKENS = web.AppKey("ACCESS_TOKENS", AccessTokens)
 BALANCE = web.AppKey("BALANCE", BalanceCache)
+
+WECHAT_LOGIN = web.AppKey("WECHAT_LOGIN", WeChatLogin)
+USER_LIMITER = web.AppKey("USER_LIMITER", RateLimiter)
+ADDRESS_LIMITER = web.AppKey("ADDRESS_LIMITER", RateLimiter)
 
 REQUEST_ID = web.RequestKey("REQUEST_ID", str)

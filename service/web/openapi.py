@@ -9,10 +9,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from service import __version__
-from service.web import openapi_answers, openapi_parameters, openapi_schemas, openapi_texts
+from service.web import openapi_answers, openapi_examples, openapi_parameters, openapi_schemas, openapi_texts
 from service.web.identity import Access
 
 if TYPE_CHECKING:
@@ -30,6 +28,20 @@ _NEEDED: Final[dict[Access, list[dict[str, list[str]]]]] = {
     Access.USER: [{"bearer": []}, {"token": []}, {}],
     Access.OPERATOR: [{"operator": []}, {}],
 }
+_FORM: Final = {
+    "type": "object",
+    "required": ["file"],
+    # The order in which they must come.
+    "properties": {
+        "openid": {
+            "type": "string",
+            "description": "The user. May be left out where a token says who is asking.",
+            "examples": [openapi_examples.OPENID],
+        },
+        "file": {"type": "string", "format": "binary", "description": "PNG, JPEG, WebP or GIF."},
+    },
+}
+_UPLOAD: Final = {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
 
 
 def document(routes: Sequence[Route]) -> dict[str, Any]:
@@ -64,7 +76,7 @@ def _operation(route: Route) -> dict[str, Any]:
     operation = {
         "tags": [told.tag],
         "summary": f"{told.zh} · {told.en}",
-        "operationId": route.handler.__name__,
+        "operationId": _operation_id(route),
         "parameters": openapi_parameters.parameters(route, localized=not told.media),
         "responses": openapi_answers.answers(route),
         "security": _NEEDED[route.access],
@@ -73,16 +85,19 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["description"] = told.about
     if route.takes:
         operation["requestBody"] = _body(route.takes, told)
+    if told.uploads:
+        operation["requestBody"] = _UPLOAD
     return operation
+
+
+def _operation_id(route: Route) -> str:
+    """The handler's name, as the generators of clients like it."""
+    first, *rest = route.handler.__name__.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def _body(takes: Any, told: openapi_texts.Told) -> dict[str, Any]:
     _, required = openapi_schemas.properties_of(takes)
-    examples = {name: {"value": given(body)} for name, body in told.bodies.items()}
+    examples = {name: {"value": openapi_examples.given(body)} for name, body in told.bodies.items()}
     content = {"schema": openapi_schemas.reference(takes), "examples": examples}
     return {"required": bool(required), "content": {"application/json": content}}
-
-
-def given(body: Any) -> Any:
-    """An example as a client would write it: without what is left out."""
-    return {name: value for name, value in msgspec.to_builtins(body).items() if value is not None}

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 
 _JSON: Final = "application/json"
-_REQUEST_ID: Final = {"X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"}}
-_RETRY_AFTER: Final = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
 # One failure of each status, as an example of its answer.
 _FAILURES: Final = (
     (errors.BadRequest("missing_field", field="messages"), "The request is wrong; `field` names the place · 参数错误"),
@@ -41,21 +39,31 @@ _OF_ACCESS: Final = {
     Access.OPERATOR: {403, 503},
 }
 
+_COUNT: Final = {"type": "integer", "minimum": 0}
 HEADERS: Final = {
     "X-Request-ID": {"description": "The name of this request in the log.", "schema": {"type": "string"}},
-    "Retry-After": {
-        "description": "Seconds to wait before trying again.",
-        "required": True,
-        "schema": {"type": "integer", "minimum": 0},
-    },
+    "Retry-After": {"description": "Seconds to wait before trying again.", "required": True, "schema": _COUNT},
+    "RateLimit-Limit": {"description": "Requests in a period, where there is a limit.", "schema": _COUNT},
+    "RateLimit-Remaining": {"description": "Requests that are left now.", "schema": _COUNT},
+    "RateLimit-Reset": {"description": "Seconds until all are there again.", "schema": _COUNT},
 }
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+_REQUEST_ID: Final = _headers("X-Request-ID")
+_RETRY_AFTER: Final = _headers("Retry-After")
+_RATE: Final = _headers("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 
 def answers(route: Route) -> dict[str, Answer]:
     """All answers by status."""
     told = ROUTE_TEXTS[f"{route.method} {route.path}"]
     content = {told.media: {}} if told.media else _content(route, told)
-    success: Answer = {"description": "Success · 成功", "headers": _REQUEST_ID, "content": content}
+    headers = _REQUEST_ID | (_RATE if route.is_counted else {})
+    success: Answer = {"description": "Success · 成功", "headers": headers, "content": content}
     failed = {str(code): {"$ref": f"#/components/responses/{code}"} for code in sorted(failure_codes(route, told))}
     return {"200": success, **failed}
 
@@ -71,7 +79,9 @@ def failure_codes(route: Route, told: Told) -> set[int]:
     if route.takes:
         codes |= {400, 413, 415}
     if "client_id" in fields_of(route):
-        codes |= {422, 429}
+        codes.add(422)
+    if route.is_counted:
+        codes.add(429)
     return codes
 
 

@@ -18,6 +18,7 @@ Times are milliseconds since the epoch. Unknown fields of a request are ignored.
 """
 TAGS: Final = {
     "chat": "Questions, answers and their event streams · 聊天与流式回答",
+    "picture": "Drawing, and stored pictures · 生图与图片文件",
     "history": "What was asked and answered · 历史对话",
     "user": "Profile and usage · 用户信息与用量",
     "token": "Sessions · 登录与令牌",
@@ -36,7 +37,8 @@ envelope.
 
 class Told(NamedTuple):
     """Shape: `bodies` are example requests by name, `answer` is an example of the `data` of success. `fails` are codes
-    that cannot be told from the route's types. `media` is what a route answers that is no envelope."""
+    that cannot be told from the route's types. `media` is what a route answers that is no envelope; `uploads` says that
+    it takes a file as a form."""
 
     tag: str
     zh: str
@@ -46,6 +48,7 @@ class Told(NamedTuple):
     answer: Any = None
     fails: tuple[int, ...] = ()
     media: str = ""
+    uploads: bool = False
 
 
 class PathParameter(NamedTuple):
@@ -63,6 +66,27 @@ ROUTE_TEXTS: Final[Mapping[str, Told]] = {
         examples.CHAT,
         examples.CHAT_ANSWER,
         fails=(404,),
+    ),
+    "POST /api/image": Told(
+        "picture",
+        "生图",
+        "Draw pictures",
+        "With `async`, or not ready within `wait` (50 s): `status` is `running`; ask /api/turns/{turn_id} later.\n\n"
+        "`async` 为 true，或 `wait`（默认 50 秒）内没画完：`status` 为 `running`，稍后查询 /api/turns/{turn_id}。",
+        examples.IMAGE,
+        examples.IMAGE_ANSWER,
+    ),
+    "POST /api/files": Told(
+        "picture",
+        "上传图片",
+        "Upload a picture",
+        "As `wx.uploadFile` sends it; the `openid` goes before the file. Chat and image requests take the `url`.",
+        answer=examples.FILE_ANSWER,
+        fails=(400, 413, 415),
+        uploads=True,
+    ),
+    "GET /api/files/{name}": Told(
+        "picture", "查看图片", "A stored picture", "The link is signed and works for one to two days.", media="image/*"
     ),
     "GET /api/turns/{turn_id}": Told(
         "chat",
@@ -89,6 +113,18 @@ ROUTE_TEXTS: Final[Mapping[str, Told]] = {
     "POST /api/user/{openid}": Told(
         "user", "修改资料", "Change the profile", bodies=examples.PROFILE, answer=examples.USER_ANSWER
     ),
+    "POST /api/user/{openid}/erase": Told(
+        "user", "注销并删除数据", "Delete everything about the user", answer=examples.DELETED_ANSWER
+    ),
+    "POST /api/login": Told(
+        "token",
+        "微信登录",
+        "A session for a code of wx.login",
+        "The same code again within 5 minutes gives a session again. 5 分钟内重复提交同一个 code 仍然有效。",
+        examples.LOGIN,
+        examples.LOGIN_ANSWER,
+        fails=(429,),
+    ),
     "POST /api/token/refresh": Told(
         "token",
         "刷新 token",
@@ -96,7 +132,6 @@ ROUTE_TEXTS: Final[Mapping[str, Told]] = {
         "Without AUTH=required also bare, for a guest, or with an `openid`. Refused with 403, never 401.",
         examples.REFRESH,
         examples.TOKEN_ANSWER,
-        fails=(400,),
     ),
     "GET /api/balance": Told(
         "balance",
@@ -117,5 +152,6 @@ ROUTE_TEXTS: Final[Mapping[str, Told]] = {
 PATH_PARAMETERS: Final[Mapping[str, PathParameter]] = {
     "openid": PathParameter("The user. 用户标识", examples.OPENID, 128),
     "turn_id": PathParameter("The turn, as its answer named it. 一轮对话的标识", examples.TURN_ID),
+    "name": PathParameter("The file, as its link has it. 文件名", examples.FILE_NAME),
     "asset": PathParameter("A file of the page. 页面资源", "initializer.js"),
 }

@@ -7,14 +7,30 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from service.web import answers, balance, chat, docs, files, health, history, images, requests, token, turns, user
+from service.web import (
+    answers,
+    balance,
+    chat,
+    docs,
+    files,
+    health,
+    history,
+    images,
+    login,
+    requests,
+    token,
+    turns,
+    user,
+)
 from service.web.identity import Access, admit
+from service.web.limits import count_address
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Route(NamedTuple):
-    """A route is for its user unless it says otherwise. `takes` and `query` check, `gives` is the `data` of success."""
+    """A route is for its user unless it says otherwise. `takes` and `query` check, `gives` is the `data` of success;
+    `is_counted` counts against the rates."""
 
     method: str
     path: str
@@ -23,11 +39,12 @@ class Route(NamedTuple):
     takes: Any = None
     query: Any = None
     access: Access = Access.USER
+    is_counted: bool = False
 
 
 ROUTES = (
-    Route("POST", "/api/chat", chat.post_chat, answers.ChatAnswer, takes=requests.ChatRequest),
-    Route("POST", "/api/image", images.post_image, answers.ImageAnswer, takes=requests.ImageRequest),
+    Route("POST", "/api/chat", chat.post_chat, answers.ChatAnswer, requests.ChatRequest, is_counted=True),
+    Route("POST", "/api/image", images.post_image, answers.ImageAnswer, requests.ImageRequest, is_counted=True),
     Route("GET", "/api/turns/{turn_id}", turns.get_turn, answers.ChatAnswer, query=requests.TurnQuery),
     Route("POST", "/api/turns/{turn_id}/stop", turns.post_stop, answers.ChatAnswer),
     Route("POST", "/api/files", files.post_file, answers.FileAnswer),
@@ -43,6 +60,15 @@ ROUTES = (
     Route("POST", "/api/history/{openid}/clear", history.post_clear, answers.DeletedAnswer, requests.ClearRequest),
     Route("GET", "/api/user/{openid}", user.get_user, answers.UserAnswer),
     Route("POST", "/api/user/{openid}", user.post_user, answers.UserAnswer, requests.ProfileRequest),
+    Route("POST", "/api/user/{openid}/erase", user.post_erase, answers.DeletedAnswer),
+    Route(
+        "POST",
+        "/api/login",
+        login.post_login,
+        answers.LoginAnswer,
+        requests.LoginRequest,
+        access=Access.SESSION,
+    ),
     Route(
         "POST",
         "/api/token/refresh",
@@ -69,6 +95,8 @@ def add_routes(app: web.Application) -> None:
 def _guarded(route: Route) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         admit(request, route.access)
+        if route.is_counted:
+            count_address(request)
         return await route.handler(request)
 
     return handle

@@ -7,7 +7,7 @@ from aiohttp import web
 from service.clock import day_of
 from service.models import User
 from service.settings import Settings
-from service.web.answers import UsageCounts, UsageSummary, UserAnswer
+from service.web.answers import DeletedAnswer, UsageCounts, UsageSummary, UserAnswer
 from service.web.envelope import success
 from service.web.identity import user_of
 from service.web.keys import ACCOUNTS, CLOCK, SETTINGS
@@ -25,6 +25,11 @@ async def post_user(request: web.Request) -> web.Response:
     asked = await read_json(request, ProfileRequest)
     user = await request.app[ACCOUNTS].change(openid, nickname=asked.nickname, avatar=asked.avatar, email=asked.email)
     return success(_shape(request, user))
+
+
+async def post_erase(request: web.Request) -> web.Response:
+    openid = user_of(request, request.match_info["openid"])
+    return success(DeletedAnswer(await request.app[ACCOUNTS].erase(openid)))
 
 
 def _shape(request: web.Request, user: User) -> UserAnswer:

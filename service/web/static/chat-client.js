@@ -1,14 +1,12 @@
 /**
- * The service's client, for browsers, Node, WeChat mini-programs and uniApp: see chat-client.d.ts.
+ * The service's client for browsers, Node, WeChat mini-programs and uniApp: see chat-client.d.ts.
  *
- * One source: served as it is for `import`, and at /chat-client.cjs for `require`, where the last line begins with
- * `module.exports =` instead of `export`. The syntax is ES2017. A transport moves bytes and knows no protocol;
- * everything else knows no platform: mini-programs have no fetch, URL, TextDecoder or AbortController.
+ * One ES2017 source, served as it is for `import`, and at /chat-client.cjs for `require`, where the last line begins
+ * with `module.exports =`. A transport moves bytes and knows no protocol; everything else knows no platform.
  */
 
 const TEXTS = {
   network: ['网络连接失败，请重试', 'No connection; please try again.'],
-  timeout: ['服务响应超时，请重试', 'The service took too long; please try again.'],
   aborted: ['已取消', 'Cancelled.'],
   invalid_answer: ['服务返回异常，请重试', 'The service gave no usable answer; please try again.'],
 };
@@ -17,10 +15,8 @@ const TEXTS = {
 const TIMING = {
   backoff_ms: 500,
   backoff_max_ms: 10000,
-  background_ms: 30000,
   silence_ms: 15000,
   timeout_ms: 60000,
-  retry_after_max_ms: 15000,
   wait_seconds: 50,
   poll_seconds: 2,
 };
@@ -37,7 +33,7 @@ class ChatError extends Error {
   }
 }
 
-// ---- Transports: (call, onBytes) => { done: Promise<{ status, text }>, abort() } -------------------------------
+// Transports: (call, onBytes) => { done: Promise<{ status, text }>, abort() }
 
 function fetchTransport(call, onBytes) {
   const controller = new AbortController();
@@ -46,7 +42,7 @@ function fetchTransport(call, onBytes) {
     let body = call.body;
     if (file) {
       body = new FormData();
-      body.append('file', file, file.name || 'file');
+      body.append('file', file);
     }
     const response = await fetch(url, { method, headers, body, signal: controller.signal, cache: 'no-store' });
     const { status } = response;
@@ -92,7 +88,7 @@ function detectHost() {
   if (typeof wx !== 'undefined' && wx.request) return wx;
   if (typeof fetch === 'function') return null;
   if (typeof uni !== 'undefined' && uni.request) return uni;
-  throw new TypeError('nothing here can send: pass { host: wx }, { host: uni } or { transport }');
+  throw new TypeError('pass { host: wx }, { host: uni } or { transport }');
 }
 
 function codeFrom(host) {
@@ -104,9 +100,8 @@ function codeFrom(host) {
 }
 
 function storageOf(host) {
-  if (host) return { get: (key) => host.getStorageSync(key), set: (key, text) => host.setStorageSync(key, text) };
-  if (typeof window === 'undefined') return null;
-  return { get: (key) => window.localStorage.getItem(key), set: (key, text) => window.localStorage.setItem(key, text) };
+  if (!host) return window.localStorage;
+  return { getItem: (key) => host.getStorageSync(key), setItem: (key, text) => host.setStorageSync(key, text) };
 }
 
 /** Start or end listening for the app being shown again and the network being back. */
@@ -120,7 +115,7 @@ function listen(host, on, listener) {
   }
 }
 
-// ---- Wire rules ------------------------------------------------------------------------------------------------
+// Wire rules
 
 /** Bytes to text, cut anywhere. */
 function utf8Decoder() {
@@ -175,7 +170,7 @@ function parseJson(text) {
 }
 
 function withQuery(path, query) {
-  const names = Object.keys(query || {}).filter((name) => query[name] !== undefined && query[name] !== null);
+  const names = Object.keys(query || {}).filter((name) => query[name] != null);
   return path + names.map((name, index) => (index ? '&' : '?') + name + '=' + encodeURIComponent(query[name])).join('');
 }
 
@@ -189,30 +184,28 @@ function randomId() {
 }
 
 function asyncIterable(iterator) {
-  // Where there is no Symbol.asyncIterator `next` can still be called by hand.
-  if (typeof Symbol === 'function' && Symbol.asyncIterator) iterator[Symbol.asyncIterator] = () => iterator;
+  iterator[Symbol.asyncIterator] = () => iterator;
   return iterator;
 }
 
-// ---- The client ------------------------------------------------------------------------------------------------
+// The client
 
 class ChatClient {
-  constructor(options) {
-    const given = options || {};
-    const host = given.host || (given.transport ? null : detectHost());
-    if (host && !given.baseUrl) throw new TypeError('baseUrl is needed: a mini-program has no origin of its own');
-    this.baseUrl = (given.baseUrl || '').replace(/\/+$/, '');
-    this.streams = given.streams !== false;
-    this.timing = Object.assign({}, TIMING, given.timing);
+  constructor(options = {}) {
+    const { transport, baseUrl = '', streams = true, storage, openid, token, refreshToken } = options;
+    const host = options.host || (transport ? null : detectHost());
+    if (host && !baseUrl) throw new TypeError('baseUrl is needed: a mini-program has no origin');
+    this.baseUrl = baseUrl.replace(/\/+$/, '');
+    this.streams = streams;
+    this.timing = Object.assign({}, TIMING, options.timing);
     this._host = host;
-    this._transport = given.transport || (host ? hostTransport(host) : fetchTransport);
-    this._getCode = given.getCode || (host && host.login && (() => codeFrom(host)));
-    this._language = given.language;
-    this._storage = given.storage === undefined ? storageOf(host) : given.storage;
+    this._transport = transport || (host ? hostTransport(host) : fetchTransport);
+    this._getCode = options.getCode || (host && host.login && (() => codeFrom(host)));
+    this._language = options.language;
+    this._storage = () => (storage === undefined ? storageOf(host) : storage);
     this._storageKey = 'chat-client:' + this.baseUrl;
     this._session = {};
     this._load();
-    const { openid, token, refreshToken } = given;
     if (token || (openid && openid !== this._session.openid)) this._save({ openid, token, refreshToken });
   }
 
@@ -223,8 +216,8 @@ class ChatClient {
   }
 
   chat(messages, options) {
-    const asked = typeof messages === 'string' ? { messages: [{ role: 'user', content: messages }] } : messages;
-    return new Turn(this, '/api/chat', Object.assign({}, asked, options));
+    const list = typeof messages === 'string' ? [{ role: 'user', content: messages }] : messages;
+    return new Turn(this, '/api/chat', Object.assign({}, Array.isArray(list) ? { messages: list } : list, options));
   }
 
   image(prompt, options) {
@@ -278,13 +271,11 @@ class ChatClient {
     return this._retry({ method: 'GET', path, query });
   }
 
-  post(path, body, options) {
+  post(path, body = {}, { key = randomId() } = {}) {
     // Every send has a key, kept over its retries: asking again after a lost answer never asks the upstream twice.
-    const key = (options && options.key) || randomId();
-    return this._retry({ method: 'POST', path, body: body || {}, key });
+    return this._retry({ method: 'POST', path, body, key });
   }
 
-  /** Needed by nobody who is told 401: that logs in by itself. */
   login() {
     return this._inOneFlight(() => this._login());
   }
@@ -294,11 +285,11 @@ class ChatClient {
   }
 
   _pages(path, query) {
-    let before;
+    const asked = Object.assign({}, query);
     const next = async () => {
-      if (before === null) return { value: undefined, done: true };
-      const value = await this.get(path, Object.assign({}, query, before && { before }));
-      before = value.next || null;
+      if (asked.before === null) return { value: undefined, done: true };
+      const value = await this.get(path, asked);
+      asked.before = value.next || null;
       return { value, done: false };
     };
     return asyncIterable({ next });
@@ -308,7 +299,7 @@ class ChatClient {
 
   _load() {
     try {
-      this._session = parseJson(this._storage.get(this._storageKey)) || this._session;
+      this._session = parseJson(this._storage().getItem(this._storageKey)) || this._session;
     } catch (error) {
       // No storage, or a forbidden one: the session lives as long as the page.
     }
@@ -317,7 +308,7 @@ class ChatClient {
   _save(session) {
     this._session = session;
     try {
-      this._storage.set(this._storageKey, JSON.stringify(session));
+      this._storage().setItem(this._storageKey, JSON.stringify(session));
     } catch (error) {
       // As above.
     }
@@ -327,7 +318,7 @@ class ChatClient {
   async _renew(refused) {
     // Another tab may have done it: its refresh token replaces ours, and to use the old one would end the session.
     if (this._session.token === refused) this._load();
-    if (this._session.token !== refused) return true;
+    if (this._session.token && this._session.token !== refused) return true;
     if (!this._session.refreshToken && !this._getCode) return false;
     await this._inOneFlight(() => this._refresh());
     return true;
@@ -404,40 +395,38 @@ class ChatClient {
     return new Promise((resolve, reject) => {
       let sent;
       let timer;
-      let text = '';
+      let over = false;
       const decode = utf8Decoder();
       const receive = spec.receiver && spec.receiver();
       const settle = (how, value) => {
+        over = true;
         clearTimeout(timer);
-        settle.done = true;
         how(value);
       };
       const giveUp = (error) => {
         settle(reject, error);
-        if (sent) sent.abort();
+        sent.abort();
       };
       const arm = (ms) => {
         clearTimeout(timer);
         timer = setTimeout(() => giveUp(this._problem('timeout')), ms);
       };
       const onBytes = (bytes) => {
-        if (settle.done) return;
+        if (over) return;
         try {
-          const piece = decode(bytes);
-          text += piece;
           // After the last event the connection has a second to end.
-          arm(receive(piece) ? 1000 : this.timing.silence_ms);
+          arm(receive(decode(bytes)) ? 1000 : this.timing.silence_ms);
         } catch (error) {
           giveUp(error);
         }
       };
       arm(receive ? this.timing.silence_ms : this.timing.timeout_ms);
-      if (spec.hold) spec.hold(() => giveUp(this._problem('aborted')));
       sent = this._transport(call, receive && onBytes);
       sent.done.then(
-        (answer) => settle(resolve, { status: answer.status, chunked: !!text, text: text || answer.text }),
+        (answer) => settle(resolve, answer),
         (error) => settle(reject, this._problem(/timeout/.test(error.message) ? 'timeout' : 'network', error.message)),
       );
+      if (spec.hold) spec.hold(() => giveUp(this._problem('aborted')));
     });
   }
 
@@ -473,7 +462,7 @@ class ChatClient {
   _problem(type, detail, code) {
     const language = this._language || (typeof navigator !== 'undefined' && navigator.language) || '';
     const retryable = type === 'aborted' ? false : undefined;
-    const msg = TEXTS[type][/^en/.test(language) ? 1 : 0];
+    const msg = (TEXTS[type] || TEXTS.network)[/^en/.test(language) ? 1 : 0];
     return new ChatError({ code: code || -1, msg, data: { type, detail, retryable } });
   }
 
@@ -482,9 +471,9 @@ class ChatClient {
     const after = 1000 * (error.retry_after_seconds || 0);
     // A retryable 500 is a turn that has failed: its key would only replay that.
     const again = error instanceof ChatError && error.retryable && error.code !== 500;
-    if (!again || failures >= limit || after > this.timing.retry_after_max_ms) return 0;
-    // In the background every request is refused until the app is shown again, which wakes us.
-    if (/interrupted/.test(error.data.detail)) return this.timing.background_ms;
+    if (!again || failures >= limit || after > this.timing.backoff_max_ms) return 0;
+    // In the background every request is refused until the app is shown again, which ends the wait.
+    if (/interrupted/.test(error.data.detail)) return 30000;
     const backoff = Math.min(this.timing.backoff_max_ms, this.timing.backoff_ms * Math.pow(2, failures));
     return after + backoff * (0.5 + Math.random() / 2);
   }
@@ -507,14 +496,13 @@ class ChatClient {
 /** A question on its way: a promise of the answer, and an iterator over the events. */
 class Turn {
   constructor(client, path, given) {
-    const { turn_id, conversation_id, after, reply, reasoning, key } = given;
-    Object.assign(this, { turn_id, conversation_id, after, reply: reply || '', reasoning: reasoning || '' });
-    this.status = 'running';
-    this.key = key || randomId();
-    this._client = client;
-    this._path = path;
-    this._given = given;
-    this._queue = [];
+    const { turn_id, conversation_id, after, reply = '', reasoning = '', key = randomId() } = given;
+    Object.assign(this, { turn_id, conversation_id, after, reply, reasoning, key, status: 'running' });
+    Object.assign(this, { _client: client, _path: path, _given: given, _queue: [] });
+    this._hold = (interrupt) => {
+      this._interrupt = interrupt;
+      if (this._closed) interrupt();
+    };
     asyncIterable(this);
     this._promise = this._run();
     const end = () => {
@@ -548,13 +536,15 @@ class Turn {
 
   /** End the turn on the server and keep what is there; gives the answer so far. */
   async stop() {
-    this._stopping = true;
+    this._stopping = true; // without an id yet, `_begin` comes back here
     if (this.status === 'running' && this.turn_id) {
       this._stopped = await this._client.stop(this.turn_id);
       this._interrupt();
-    } else if (this._wake) this._wake(); // only the server's answer tells the id; `_begin` comes back here
+    }
     return this._promise;
   }
+
+  _interrupt() {}
 
   /** Stop listening; on the server the turn goes on, for `attach` or the history. */
   close() {
@@ -562,13 +552,9 @@ class Turn {
     this._interrupt();
   }
 
-  _interrupt() {
-    if (this._abort) this._abort();
-    if (this._wake) this._wake();
-  }
-
   _emit(type, more) {
-    const event = Object.assign({ type, turn_id: this.turn_id, after: this.after, reply: this.reply }, more);
+    const { turn_id, after, reply } = this;
+    const event = Object.assign({ type, turn_id, after, reply }, more);
     if (this._reader) this._reader({ value: event, done: false });
     else this._queue.push(event);
     this._reader = null;
@@ -594,8 +580,7 @@ class Turn {
   /** Slice after slice, by stream or by poll, until there is an answer. */
   async _follow() {
     const client = this._client;
-    let failures = 0;
-    for (;;) {
+    for (let failures = 0; ; ) {
       const stopped = this._stopped;
       this._stopped = null;
       this._progress = false;
@@ -613,30 +598,17 @@ class Turn {
         failures += 1;
         this._suspicious = false;
         this._emit('retry', { error, delay });
-        await this._pause(delay);
+        await client._pause(delay, this._hold);
       }
     }
   }
 
-  _pause(ms) {
-    return this._client._pause(ms, (wake) => {
-      this._wake = wake;
-    });
-  }
-
   /** The next slice's request: the question until the id of its turn is known, then the turn. */
   _spec(stream, wait) {
-    const spec = {
-      hold: (abort) => {
-        this._abort = abort;
-      },
-    };
-    if (this.turn_id) {
-      const query = { wait, stream, after: stream && this.after };
-      return Object.assign(spec, { method: 'GET', path: turnPath(this.turn_id), query });
-    }
+    const { turn_id, after, key, _path: path, _hold: hold } = this;
+    if (turn_id) return { method: 'GET', path: turnPath(turn_id), query: { wait, stream, after }, hold };
     const body = Object.assign({}, this._given, { key: undefined, wait, stream });
-    return Object.assign(spec, { method: 'POST', path: this._path, body, key: this.key });
+    return { method: 'POST', path, body, key, hold };
   }
 
   async _stream() {
@@ -645,18 +617,19 @@ class Turn {
     const spec = this._spec(true, client.timing.wait_seconds);
     spec.receiver = () => this._receiver(slice);
     try {
-      const answer = await client._send(spec);
-      if (answer.status === 200 && !answer.chunked) {
+      const { status, text } = await client._send(spec);
+      if (status === 200 && !slice.text) {
         // Chunks never come here: from now on chats are polled. Some hosts give the whole stream at its end.
         client.streams = false;
-        if (!answer.text) return null;
-        spec.receiver()(answer.text);
+        if (!text) return null;
+        spec.receiver()(text);
       }
-      if (answer.status !== 200 || /^\s*{/.test(answer.text)) return this._absorb(client._open(answer));
-      if (!slice.over) throw client._problem('network', 'the stream was cut');
+      const whole = slice.text || text;
+      if (status !== 200 || /^\s*{/.test(whole)) return this._absorb(client._open({ status, text: whole }));
+      if (!slice.over) throw client._problem('network', 'cut');
     } catch (error) {
       // Not a byte, not even a ping: chunks never come here, or the network is gone. A poll will tell.
-      this._suspicious = error.type === 'timeout' && !slice.heard;
+      this._suspicious = error.type === 'timeout' && !slice.text;
       if (!slice.over && !this._suspicious) throw error;
     }
     return slice.answer;
@@ -664,36 +637,32 @@ class Turn {
 
   /** A taker of text for one exchange: true once the last event is in. */
   _receiver(slice) {
-    Object.assign(slice, { heard: false, over: false, answer: null });
-    const parse = eventParser(({ event: type, data, id }) => {
-      const envelope = parseJson(data);
-      if (!envelope) throw this._client._problem('invalid_answer', data);
+    Object.assign(slice, { text: '', over: false, answer: null });
+    const parse = eventParser((event) => {
+      const envelope = parseJson(event.data);
+      if (!envelope) throw this._client._problem('invalid_answer', event.data);
       if (envelope.code) throw new ChatError(envelope);
+      const { event: type, id } = event;
+      const { data } = envelope;
       this._progress = true;
-      this.after = id || envelope.data.after || this.after;
+      this.after = id || data.after || this.after;
       slice.over = type === 'done' || type === 'continue';
-      if (type === 'done') slice.answer = envelope.data;
-      else this._take(type, envelope.data);
+      if (type === 'done') slice.answer = data;
+      else if (type === 'start') this._begin(data);
+      else if (type === 'delta') this._add('reply', type, data.delta);
+      else if (type === 'reasoning') this._add(type, type, data.reasoning);
+      else if (type === 'recall') this._recall(data.reason);
     });
     return (text) => {
-      slice.heard = true;
+      slice.text += text;
       parse(text);
       return slice.over;
     };
   }
 
-  _take(type, data) {
-    if (type === 'start') this._begin(data);
-    else if (type === 'delta') this._add('reply', type, data.delta);
-    else if (type === 'reasoning') this._add(type, type, data.reasoning);
-    else if (type === 'recall') this._recall(data.reason);
-  }
-
-  _begin(data) {
-    const { turn_id, conversation_id, model } = data;
+  _begin({ turn_id, conversation_id, model }) {
     if (!turn_id || this._begun) return;
-    this._begun = true;
-    Object.assign(this, { turn_id, conversation_id });
+    Object.assign(this, { turn_id, conversation_id, _begun: true });
     this._emit('start', { conversation_id, model });
     if (this._stopping) this.stop().catch(() => {});
   }
@@ -705,28 +674,28 @@ class Turn {
   }
 
   _recall(reason) {
-    this.reply = '';
-    this.reasoning = '';
+    Object.assign(this, { reply: '', reasoning: '' });
     this._emit('recall', { reason });
   }
 
   async _poll() {
-    const { poll_seconds, wait_seconds } = this._client.timing;
-    const data = await this._client._once(this._spec(undefined, this._given.stream === false ? wait_seconds : poll_seconds));
-    if (this._suspicious) this._client.streams = false;
+    const client = this._client;
+    const { poll_seconds, wait_seconds } = client.timing;
+    const data = await client._once(this._spec(undefined, this._given.stream === false ? wait_seconds : poll_seconds));
+    if (this._suspicious) client.streams = false;
     const answer = this._absorb(data);
-    if (!answer) await this._pause(100);
+    if (!answer) await client._pause(100, this._hold);
     return answer;
   }
 
   /** Tell what a snapshot of the turn has more than was known; gives it back if it is the last. */
   _absorb(data) {
-    const { reply, reasoning, status, error } = data;
+    const { reply = '', reasoning = '', status, error } = data;
     this._progress = true;
     this._begin(data);
-    if (reply !== undefined && reply.indexOf(this.reply) !== 0) this._recall();
-    this._add('reasoning', 'reasoning', (reasoning || '').slice(this.reasoning.length));
-    this._add('reply', 'delta', (reply || '').slice(this.reply.length));
+    if (!reply.startsWith(this.reply)) this._recall();
+    this._add('reasoning', 'reasoning', reasoning.slice(this.reasoning.length));
+    this._add('reply', 'delta', reply.slice(this.reply.length));
     if (error) throw new ChatError(Object.assign({ data: error }, error));
     return status === 'running' ? null : data;
   }

@@ -1,0 +1,44 @@
+"""Where a request comes from: the peer, or what trusted proxies say of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from service.setting_kinds import Network
+from service.web.keys import SETTINGS
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def client_address(request: web.Request) -> str:
+    """The nearest address in X-Forwarded-For that is no trusted proxy; the peer itself where that is none.
+
+    What stands further left was written by whoever sent the request.
+    """
+    peer = request.remote or ""
+    trusted = request.app[SETTINGS].trusted_proxies
+    if not trusted or not is_among(peer, trusted):
+        return peer
+    for hop in reversed(",".join(request.headers.getall("X-Forwarded-For", [])).split(",")):
+        if parse_address(hop.strip()) is None:
+            break
+        if not is_among(hop.strip(), trusted):
+            return hop.strip()
+    return peer
+
+
+def is_among(text: str, networks: Sequence[Network]) -> bool:
+    address = parse_address(text)
+    return address is not None and any(address in network for network in networks)
+
+
+def parse_address(text: str) -> Address | None:
+    """An address without its zone, IPv4 where it is mapped into IPv6."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
