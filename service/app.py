@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -28,6 +28,7 @@ from service.domain.sessions import Sessions
 from service.domain.tokens import AccessTokens, load_keys
 from service.domain.turns import Turns
 from service.domain.upkeep import Upkeep
+from service.metrics import Metrics
 from service.settings import Settings
 from service.storage.audit import AuditStore
 from service.storage.files import FileOwnerStore
@@ -38,6 +39,7 @@ from service.storage.users import UserStore
 from service.upstream.client import UpstreamClient
 from service.upstream.downloads import Downloader
 from service.web import cors, keys, middlewares
+from service.web.access_log import AccessLog, write_to_stderr
 from service.web.routes import add_routes
 from service.wechat.client import open_wechat
 from service.wechat.content_check import WeChatContentCheck
@@ -46,13 +48,19 @@ from service.wechat.login import WeChatLogin
 _log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None, pace: Pace | None = None) -> web.Application:
-    """Make the application; nothing is opened before it starts.
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    pace: Pace | None = None,
+    write_log: Callable[[bytes], object] = write_to_stderr,
+) -> web.Application:
+    """Make the application; nothing is opened before it starts. `write_log` takes the lines of the access log.
 
     Raises: StartError, here or at its start, when the store or the data folder cannot be used.
     """
     app = web.Application(
-        middlewares=[middlewares.identify, middlewares.envelop_failures, cors.answer_preflights],
+        middlewares=[middlewares.observe, middlewares.envelop_failures, cors.answer_preflights],
         client_max_size=settings.max_body_bytes,
     )
     app[keys.SETTINGS] = settings
@@ -61,6 +69,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, pace: Pace | N
     app[keys.USER_LIMITER] = RateLimiter(settings.rate_limit)
     app[keys.ADDRESS_LIMITER] = RateLimiter(settings.ip_rate_limit)
     app[keys.ACCESS_TOKENS] = access_tokens(settings, app[keys.CLOCK])
+    app[keys.METRICS] = Metrics()
+    app[keys.ACCESS_LOG] = AccessLog(settings, app[keys.PACE], write_log)
     add_routes(app)
     cors.set_up(app, settings)
     app.cleanup_ctx.append(_furnish)
@@ -79,9 +89,9 @@ async def drain(app: web.Application) -> None:
 
 async def _furnish(app: web.Application) -> AsyncIterator[None]:
     """Open the edges, put the rooms between them, and close all in the reverse order."""
-    settings, clock, pace = app[keys.SETTINGS], app[keys.CLOCK], app[keys.PACE]
+    settings, clock, pace, metrics = app[keys.SETTINGS], app[keys.CLOCK], app[keys.PACE], app[keys.METRICS]
     async with contextlib.AsyncExitStack() as stack:
-        database = await open_database(settings.database_url, clock.now_ms())
+        database = await open_database(settings.database_url, clock.now_ms(), metrics)
         stack.push_async_callback(database.close)
         upstream = UpstreamClient(settings)
         await upstream.open()
@@ -103,7 +113,7 @@ async def _furnish(app: web.Application) -> AsyncIterator[None]:
         stack.push_async_callback(downloader.close)
 
         turn_store = TurnStore(database)
-        turns = Turns(turn_store, settings, clock, pace)
+        turns = Turns(turn_store, settings, clock, pace, metrics)
         app[keys.DATABASE] = database
         app[keys.TURNS] = turns
         wechat = await stack.enter_async_context(open_wechat(settings))
@@ -126,6 +136,10 @@ async def _furnish(app: web.Application) -> AsyncIterator[None]:
             _log.warning("%d turns were cut off by the last stop; they are kept as interrupted", interrupted)
         checkpoints = asyncio.create_task(keep_checkpoints(turns, turn_store, clock, pace))
         stack.push_async_callback(_cancel, checkpoints)
+        stack.push_async_callback(_cancel, asyncio.create_task(app[keys.ACCESS_LOG].run()))
+        metrics.watch("turns_running", "Turns that run now", lambda: len(turns.running))
+        metrics.watch("upstream_connections_in_use", "Connections to the upstream in use", lambda: upstream.in_use)
+        metrics.watch("upstream_connections_limit", "Connections to the upstream at the most", lambda: upstream.limit)
         upkeep = Upkeep(pictures, refresh_tokens, AuditStore(database), settings, clock, pace)
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run()))
         stack.push_async_callback(turns.drain, 0)

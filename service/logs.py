@@ -14,13 +14,16 @@ _TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 def set_up_logging(settings: Settings) -> None:
     """Send all logs to stderr in the format that is set; `auto` is text on a terminal and JSON elsewhere."""
-    as_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     handler = logging.StreamHandler()
-    inner = logging.Formatter(_TEXT) if as_text else JsonFormatter()
+    inner = logging.Formatter(_TEXT) if is_for_people(settings) else JsonFormatter()
     handler.setFormatter(MaskingFormatter(inner, settings.secrets))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
+
+
+def is_for_people(settings: Settings) -> bool:
+    return settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
 
 
 class JsonFormatter(logging.Formatter):

@@ -10,5 +10,6 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_seconds: float = 1.0
     store_retry_seconds: float = 1.0
     write_timeout_seconds: float = 30.0
+    access_log_seconds: float = 0.5
     upkeep_seconds: float = 600.0
     balance_cache_seconds: float = 60.0

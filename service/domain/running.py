@@ -39,6 +39,7 @@ class RunningTurn:
         "_watchers",
         "ended",
         "finish_reason",
+        "first_piece_at",
         "links",
         "model",
         "notice",
@@ -66,6 +67,7 @@ class RunningTurn:
         self.model = turn.model
         self.finish_reason: str | None = None
         self.notice = turn.notice
+        self.first_piece_at: float | None = None
         self.working = False
         self.ended = False
         self.trouble: ServiceError | None = None  # the end cannot be stored for now
@@ -87,6 +89,8 @@ class RunningTurn:
         self.usage = piece.usage or self.usage
         self.model = piece.model or self.model
         self.finish_reason = piece.finish_reason or self.finish_reason
+        if self.first_piece_at is None:
+            self.first_piece_at = asyncio.get_running_loop().time()
         self.tell()
 
     def count(self, usage: Usage | None) -> None:

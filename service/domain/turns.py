@@ -22,6 +22,7 @@ from service.errors import (
     Unavailable,
     UpstreamError,
 )
+from service.metrics import Metrics
 from service.models import Quota, Status, Turn
 from service.settings import Settings
 from service.storage.turns import Opened, Settlement, TurnStore
@@ -35,7 +36,8 @@ Work = Callable[[RunningTurn], Awaitable[None]]
 class Turns:
     """The turns that run in this process, and the way to all others."""
 
-    def __init__(self, store: TurnStore, settings: Settings, clock: Clock, pace: Pace) -> None:
+    def __init__(self, store: TurnStore, settings: Settings, clock: Clock, pace: Pace, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._store = store
         self._settings = settings
         self._clock = clock
@@ -193,6 +195,7 @@ class Turns:
 
     async def _work(self, running: RunningTurn, work: Work) -> tuple[str, ServiceError | None]:
         """Do the work and say how it ended."""
+        started = asyncio.get_running_loop().time()
         try:
             if running.stop_status is None:
                 running.working = True
@@ -211,6 +214,7 @@ class Turns:
             return Status.FAILED, InternalError()
         finally:
             running.working = False
+            self._time_upstream(running, started)
         return running.stop_status or Status.COMPLETED, None
 
     async def _store_end(self, running: RunningTurn, closed: Turn, settlement: Settlement) -> None:
@@ -227,7 +231,12 @@ class Turns:
                 _log.error("the end of turn %s is not stored yet", closed.turn_id)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 30)
+        self._metrics.count_turn(closed.kind, closed.status, closed.prompt_tokens, closed.completion_tokens)
         running.end(closed)
+
+    def _time_upstream(self, running: RunningTurn, started: float) -> None:
+        first = None if running.first_piece_at is None else running.first_piece_at - started
+        self._metrics.time_upstream(running.turn.kind, first, asyncio.get_running_loop().time() - started)
 
 
 async def _find(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from service.metrics import Metrics
 from service.settings import Settings
 from service.storage.database import Database
 from service.storage.sqlite import open_sqlite
@@ -11,9 +12,9 @@ from service.storage.sqlite import open_sqlite
 _SQLITE = "sqlite:///"
 
 
-async def open_database(url: str, now_ms: int) -> Database:
+async def open_database(url: str, now_ms: int, metrics: Metrics) -> Database:
     """Open the store. Raises: StartError."""
-    return await open_sqlite(_path(url), now_ms)
+    return await open_sqlite(_path(url), now_ms, metrics)
 
 
 def data_folder(settings: Settings) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import StartError, Unavailable
+from service.metrics import Metrics
 from service.storage.database import Row, Step
 from service.storage.migrations import migrate
 from service.storage.sqlite_writer import SqliteWriter, bind
@@ -28,10 +29,10 @@ _WRITER_PRAGMAS = """
 class SqliteDatabase:
     """A Database on one file. Made by `open_sqlite`."""
 
-    def __init__(self, path: Path, lock: sqlite3.Connection, writer: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, lock: sqlite3.Connection, writer: sqlite3.Connection, metrics: Metrics) -> None:
         self._path = path
         self._lock = lock
-        self._writer = SqliteWriter(writer, asyncio.get_running_loop())
+        self._writer = SqliteWriter(writer, asyncio.get_running_loop(), metrics)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -73,7 +74,7 @@ class SqliteDatabase:
         return connection
 
 
-async def open_sqlite(path: Path, now_ms: int) -> SqliteDatabase:
+async def open_sqlite(path: Path, now_ms: int, metrics: Metrics | None = None) -> SqliteDatabase:
     """Open the file, making and migrating it as needed.
 
     Raises: StartError with a sentence for the operator.
@@ -82,7 +83,7 @@ async def open_sqlite(path: Path, now_ms: int) -> SqliteDatabase:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = _lock(path.with_name(path.name + ".lock"))
         try:
-            return SqliteDatabase(path, lock, _open_writer(path, now_ms))
+            return SqliteDatabase(path, lock, _open_writer(path, now_ms), metrics or Metrics())
         except BaseException:
             lock.close()
             raise

@@ -12,8 +12,10 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Sequence
+from time import perf_counter
 
 from service.errors import Unavailable
+from service.metrics import Metrics
 from service.storage.database import Row, Step, StepRefused
 
 _log = logging.getLogger(__name__)
@@ -23,17 +25,19 @@ Outcome = Written | Exception
 
 
 class _Job:
-    __slots__ = ("future", "steps")
+    __slots__ = ("future", "steps", "submitted")
 
     def __init__(self, steps: Sequence[Step], future: asyncio.Future[Written]) -> None:
         self.steps = steps
         self.future = future
+        self.submitted = perf_counter()
 
 
 class SqliteWriter:
     """Owns the writing connection from its thread on."""
 
-    def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._connection = connection
         self._loop = loop
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -64,8 +68,13 @@ class SqliteWriter:
                     break
             going = job is not None
             if batch:
+                started = perf_counter()
+                outcomes = self._commit(batch)
                 # One call into the loop for the whole batch: each call wakes it up.
-                self._loop.call_soon_threadsafe(_deliver, batch, self._commit(batch))
+                self._loop.call_soon_threadsafe(_deliver, batch, outcomes)
+                # The first of a batch has waited longest.
+                self._metrics.store_queue.observe(started - batch[0].submitted)
+                self._metrics.store_commit.observe(perf_counter() - started)
 
     def _commit(self, batch: list[_Job]) -> Sequence[Outcome]:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from service.clock import Clock
@@ -16,9 +18,13 @@ from service.domain.pictures import Pictures
 from service.domain.sessions import Sessions
 from service.domain.tokens import AccessTokens
 from service.domain.turns import Turns
+from service.metrics import Metrics
 from service.settings import Settings
 from service.storage.database import Database
 from service.wechat.login import WeChatLogin
+
+if TYPE_CHECKING:
+    from service.web.access_log import AccessLog
 
 SETTINGS = web.AppKey("SETTINGS", Settings)
 CLOCK: web.AppKey[Clock] = web.AppKey("CLOCK")
@@ -37,5 +43,8 @@ BALANCE = web.AppKey("BALANCE", BalanceCache)
 WECHAT_LOGIN = web.AppKey("WECHAT_LOGIN", WeChatLogin)
 USER_LIMITER = web.AppKey("USER_LIMITER", RateLimiter)
 ADDRESS_LIMITER = web.AppKey("ADDRESS_LIMITER", RateLimiter)
+
+METRICS = web.AppKey("METRICS", Metrics)
+ACCESS_LOG: web.AppKey[AccessLog] = web.AppKey("ACCESS_LOG")
 
 REQUEST_ID = web.RequestKey("REQUEST_ID", str)

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from service import __version__
-from service.web import openapi_answers, openapi_examples, openapi_parameters, openapi_schemas, openapi_texts
+from service.web import (
+    openapi_answers,
+    openapi_events,
+    openapi_examples,
+    openapi_parameters,
+    openapi_schemas,
+    openapi_texts,
+)
 from service.web.identity import Access
 
 if TYPE_CHECKING:
@@ -62,7 +69,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
         "tags": [{"name": name, "description": about} for name, about in openapi_texts.TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": openapi_schemas.components(types),
+            "schemas": openapi_schemas.components(types) | {"Event": openapi_events.event_schema()},
             "responses": openapi_answers.failures(),
             "parameters": openapi_parameters.HEADERS,
             "headers": openapi_answers.HEADERS,

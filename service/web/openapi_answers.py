@@ -95,7 +95,7 @@ def _content(route: Route, told: Told) -> Answer:
     example = {"code": 0, "msg": "ok", "data": msgspec.json.decode(msgspec.json.encode(told.answer))}
     content: Answer = {_JSON: {"schema": schemas.success(data), "example": example}}
     if "stream" in fields_of(route):
-        content["text/event-stream"] = {"schema": {"type": "string"}, "example": EVENTS}
+        content["text/event-stream"] = {"schema": {"$ref": "#/components/schemas/Event"}, "example": EVENTS}
     return content
 
 

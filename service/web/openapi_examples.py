@@ -96,11 +96,11 @@ USER_ANSWER: Final = answers.UserAnswer(
     usage=answers.UsageSummary(answers.UsageCounts(3, 812, 0), answers.UsageCounts(41, 20_331, 2)),
     quota=answers.UsageCounts(0, 0, 0),
 )
-_TOKEN: Final = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ0ZXN0In0.c2lnbmF0dXJl"
-_REFRESH_TOKEN: Final = "Zk3q0u1bB8m2Vd6yR5nT7wXcE4hJ9sLpAaGfKiQo1tM"
-TOKEN_ANSWER: Final = answers.TokenAnswer(token=_TOKEN, refreshToken=_REFRESH_TOKEN, expires_in=7200)
+_JWT: Final = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ0ZXN0In0.c2lnbmF0dXJl"
+_OPAQUE: Final = "Zk3q0u1bB8m2Vd6yR5nT7wXcE4hJ9sLpAaGfKiQo1tM"
+TOKEN_ANSWER: Final = answers.TokenAnswer(token=_JWT, refreshToken=_OPAQUE, expires_in=7200)
 LOGIN_ANSWER: Final = answers.LoginAnswer(
-    openid=OPENID, token=_TOKEN, refreshToken=_REFRESH_TOKEN, expires_in=7200, is_new=False
+    openid=OPENID, token=_JWT, refreshToken=_OPAQUE, expires_in=7200, is_new=False
 )
 BALANCE_ANSWER: Final = answers.BalanceAnswer(
     total_limit=100.0,

@@ -144,6 +144,7 @@ ROUTE_TEXTS: Final[Mapping[str, Told]] = {
     "GET /readyz": Told(
         "operation", "可以接受请求", "Ready for work", answer={"status": "ready", "running_turns": 0}, fails=(503,)
     ),
+    "GET /metrics": Told("operation", "监控指标", "Figures for Prometheus", media="text/plain"),
     "GET /openapi.json": Told("operation", "本文档", "This document", media="application/json"),
     "GET /docs": Told("operation", "接口文档页面", "This document as a page", media="text/html"),
     "GET /docs/{asset}": Told("operation", "页面资源", "Parts of that page", media="*/*"),

@@ -90,22 +90,27 @@ export interface Answer {
   model: string;
   usage: { prompt_tokens: number | null; completion_tokens: number | null; total_tokens: number | null };
   reasoning?: string;
+  /** To show: data URLs, or links where the service has a public origin. */
   images?: string[];
+  download_links?: string[];
   notice?: string;
   time?: number;
 }
 
-export interface ImageAnswer extends Answer {
+export interface ImageAnswer {
   images: string[];
-  download_links?: string[];
-  taskId?: string;
+  download_links: string[];
+  turn_id: string;
+  status: Status;
+  finish_reason: string | null;
+  notice?: string;
 }
 
 interface EventBase {
   turn_id?: string;
   /** The cursor to `attach` after; keep it with `turn_id` and `reply` to go on after a reload. */
   after?: string;
-  /** The reply so far. */
+  /** The reply so far. The answer's may differ from the last one: links to pictures are replaced at the end. */
   reply: string;
 }
 
@@ -269,7 +274,7 @@ export declare class ChatClient {
   erase(): Promise<{ deleted: number }>;
   balance(): Promise<Balance>;
   /** A Blob or File, or a mini-program's temporary path. */
-  upload(file: Blob | string): Promise<{ url: string }>;
+  upload(file: Blob | string): Promise<{ url: string; name: string; mime: string; size: number }>;
 
   /** Log in now. A call that is told 401 does it by itself. */
   login(): Promise<Session>;

@@ -20,7 +20,7 @@ const TIMING = {
   wait_seconds: 50,
   poll_seconds: 2,
 };
-const SEND_RETRIES = 4; // somebody waits for a first sign of life
+const SEND_RETRIES = 4; // somebody waits
 const FOLLOW_RETRIES = 30; // the turn goes on without us: about five minutes of trying
 
 /** Every failure, as an envelope tells it. `code` is -1 where none came; `message` is a sentence for people. */
@@ -194,7 +194,7 @@ class ChatClient {
   constructor(options = {}) {
     const { transport, baseUrl = '', streams = true, storage, openid, token, refreshToken } = options;
     const host = options.host || (transport ? null : detectHost());
-    if (host && !baseUrl) throw new TypeError('baseUrl is needed: a mini-program has no origin');
+    if (host && !baseUrl) throw new TypeError('baseUrl is needed here');
     this.baseUrl = baseUrl.replace(/\/+$/, '');
     this.streams = streams;
     this.timing = Object.assign({}, TIMING, options.timing);
@@ -264,7 +264,7 @@ class ChatClient {
   }
 
   upload(file) {
-    return this._retry({ method: 'POST', path: '/api/files', file });
+    return this._retry({ method: 'POST', path: '/api/files?openid={openid}', file });
   }
 
   get(path, query) {
@@ -272,7 +272,7 @@ class ChatClient {
   }
 
   post(path, body = {}, { key = randomId() } = {}) {
-    // Every send has a key, kept over its retries: asking again after a lost answer never asks the upstream twice.
+    // Every send has a key, kept over its retries: none asks the upstream twice.
     return this._retry({ method: 'POST', path, body, key });
   }
 
@@ -472,7 +472,7 @@ class ChatClient {
     // A retryable 500 is a turn that has failed: its key would only replay that.
     const again = error instanceof ChatError && error.retryable && error.code !== 500;
     if (!again || failures >= limit || after > this.timing.backoff_max_ms) return 0;
-    // In the background every request is refused until the app is shown again, which ends the wait.
+    // In the background all is refused until the app is shown again, which ends the wait.
     if (/interrupted/.test(error.data.detail)) return 30000;
     const backoff = Math.min(this.timing.backoff_max_ms, this.timing.backoff_ms * Math.pow(2, failures));
     return after + backoff * (0.5 + Math.random() / 2);
@@ -693,9 +693,10 @@ class Turn {
     const { reply = '', reasoning = '', status, error } = data;
     this._progress = true;
     this._begin(data);
-    if (!reply.startsWith(this.reply)) this._recall();
+    if (this.reply && !reply) this._recall();
     this._add('reasoning', 'reasoning', reasoning.slice(this.reasoning.length));
-    this._add('reply', 'delta', reply.slice(this.reply.length));
+    // At the end links may have been replaced by ours: that reply comes with `done`.
+    if (reply.startsWith(this.reply)) this._add('reply', 'delta', reply.slice(this.reply.length));
     if (error) throw new ChatError(Object.assign({ data: error }, error));
     return status === 'running' ? null : data;
   }
