@@ -12,7 +12,7 @@ Row = tuple[Any, ...]
 
 
 class Step(NamedTuple):
-    """One statement of a write. `must` says that no row back refuses the whole write."""
+    """One statement of a write. `must` says that it refuses the whole write unless it touches a row."""
 
     sql: str
     args: tuple[Any, ...] = ()
@@ -20,7 +20,7 @@ class Step(NamedTuple):
 
 
 class StepRefused(Exception):
-    """A step that must give a row gave none; nothing of its write has happened. `index` tells which step."""
+    """A step that must touch a row touched none; nothing of its write has happened. `index` tells which step."""
 
     def __init__(self, index: int) -> None:
         super().__init__(index)

@@ -14,7 +14,7 @@ from service.errors import StartError, Unavailable
 from service.metrics import Metrics
 from service.storage.database import Row, Step
 from service.storage.migrations import migrate
-from service.storage.sqlite_writer import SqliteWriter, bind
+from service.storage.sqlite_writer import SqliteWriter, in_sqlite
 
 _READERS = 2
 _WRITER_PRAGMAS = """
@@ -60,7 +60,7 @@ class SqliteDatabase:
 
     def _query(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
         try:
-            return self._reader().execute(sql, bind(args)).fetchall()
+            return self._reader().execute(in_sqlite(sql), args).fetchall()
         except sqlite3.Error as error:
             raise Unavailable("store_unavailable") from error
 

@@ -16,7 +16,7 @@ _COLUMNS = ", ".join(_FIELDS)
 _NEWEST = "~"  # after every turn id
 
 _INSERT = f"""INSERT INTO turns ({_COLUMNS}) VALUES ({", ".join(f"${n}" for n in range(1, len(_FIELDS) + 1))})
-    ON CONFLICT DO NOTHING RETURNING turn_id"""
+    ON CONFLICT DO NOTHING"""
 
 # Counts the turn, and takes its reservation from the day's quota unless that would overrun it.
 _RESERVE = """
@@ -32,13 +32,12 @@ _RESERVE = """
     WHERE users.day <> excluded.day
         OR (users.day_turns + 1 <= $6
             AND users.day_tokens + excluded.day_tokens <= $7
-            AND users.day_images + excluded.day_images <= $8)
-    RETURNING openid"""
+            AND users.day_images + excluded.day_images <= $8)"""
 
 _CLOSE = """
     UPDATE turns SET status = $2, model = $3, reply = $4, reasoning = $5, images = $6, finish_reason = $7,
         prompt_tokens = $8, completion_tokens = $9, error = $10, notice = $11, updated_at = $12
-    WHERE turn_id = $1 AND status = 'running' RETURNING turn_id"""
+    WHERE turn_id = $1 AND status = 'running'"""
 
 # Puts what was really used in the place of what was reserved; a past day's counters are gone with the day.
 _SETTLE = """
