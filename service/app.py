@@ -23,9 +23,11 @@ from service.domain.images import Images
 from service.domain.limits import RateLimiter
 from service.domain.pace import Pace
 from service.domain.pictures import LARGEST_PICTURE_BYTES, Pictures
+from service.domain.registry import Registry
 from service.domain.safety import make_content_check
 from service.domain.sessions import Sessions
 from service.domain.tokens import AccessTokens, load_keys
+from service.domain.turn_runner import TurnRunner
 from service.domain.turns import Turns
 from service.domain.upkeep import Upkeep
 from service.metrics import Metrics
@@ -113,7 +115,9 @@ async def _furnish(app: web.Application) -> AsyncIterator[None]:
         stack.push_async_callback(downloader.close)
 
         turn_store = TurnStore(database)
-        turns = Turns(turn_store, settings, clock, pace, metrics)
+        registry = Registry(settings)
+        runner = TurnRunner(turn_store, registry, settings, clock, pace, metrics)
+        turns = Turns(turn_store, registry, runner, settings, clock)
         app[keys.DATABASE] = database
         app[keys.TURNS] = turns
         wechat = await stack.enter_async_context(open_wechat(settings))

@@ -6,6 +6,7 @@ Source: https://prometheus.io/docs/practices/naming/
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -52,23 +53,24 @@ class Metrics:
             "store_commit_seconds", "One transaction with all its writes", buckets=_DISK, registry=registry
         )
         # Looking a label set up costs more than counting: each is looked up once.
-        self._known_requests: dict[tuple[str, int], Histogram] = {}
+        self._requests_by = functools.cache(self._requests.labels)
+        self._turns_by = functools.cache(self._turns.labels)
+        self._first_piece_by = functools.cache(self._first_piece.labels)
+        self._whole_by = functools.cache(self._whole.labels)
+        self._prompt_tokens, self._completion_tokens = map(self._tokens.labels, ("prompt", "completion"))
 
     def count_request(self, route: str, code: int, seconds: float) -> None:
-        known = self._known_requests.get((route, code))
-        if known is None:
-            known = self._known_requests[route, code] = self._requests.labels(route, str(code))
-        known.observe(seconds)
+        self._requests_by(route, code).observe(seconds)
 
     def count_turn(self, kind: str, end: str, prompt_tokens: int | None, completion_tokens: int | None) -> None:
-        self._turns.labels(kind, end).inc()
-        self._tokens.labels("prompt").inc(prompt_tokens or 0)
-        self._tokens.labels("completion").inc(completion_tokens or 0)
+        self._turns_by(kind, end).inc()
+        self._prompt_tokens.inc(prompt_tokens or 0)
+        self._completion_tokens.inc(completion_tokens or 0)
 
     def time_upstream(self, kind: str, first_seconds: float | None, whole_seconds: float) -> None:
         if first_seconds is not None:
-            self._first_piece.labels(kind).observe(first_seconds)
-        self._whole.labels(kind).observe(whole_seconds)
+            self._first_piece_by(kind).observe(first_seconds)
+        self._whole_by(kind).observe(whole_seconds)
 
     def count_refusal(self, limit: str) -> None:
         self._limits.labels(limit).inc()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 
 from service.models import Turn
@@ -20,6 +21,7 @@ def entry_of(turn: Turn) -> AuditEntry:
     )
 
 
+@functools.lru_cache(maxsize=10_000)
 def hash_of(openid: str) -> str:
     """What others are told of a user: the same at each call, and not the openid."""
     return _sha256(f"openid:{openid}")[:32]

@@ -100,10 +100,11 @@ class Chat:
     def _new_turn(self, question: Question, model: str) -> Turn:
         now_ms = self._clock.now_ms()
         messages = msgspec.json.encode(question.messages).decode()
+        turn_id = self._ids.make(now_ms)
         return Turn(
-            turn_id=self._ids.make(now_ms),
+            turn_id=turn_id,
             openid=question.openid,
-            conversation_id=question.conversation_id or self._ids.make(now_ms),
+            conversation_id=question.conversation_id or turn_id,  # a conversation is named after its first turn
             kind=Kind.CHAT,
             status=Status.RUNNING,
             messages=messages,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 from service.clock import Clock
 from service.domain.pace import Pace
@@ -20,7 +21,7 @@ async def keep_checkpoints(turns: Turns, store: TurnStore, clock: Clock, pace: P
     while True:
         await asyncio.sleep(pace.checkpoint_seconds)
         try:
-            turns.give_up_unwatched()
+            turns.stop_overdue()
             await _store_growth(turns.running, store, clock)
         except Unavailable:
             pass  # the store has told; the text is tried again
@@ -28,7 +29,7 @@ async def keep_checkpoints(turns: Turns, store: TurnStore, clock: Clock, pace: P
             _log.exception("a checkpoint failed")
 
 
-async def _store_growth(running: list[RunningTurn], store: TurnStore, clock: Clock) -> None:
+async def _store_growth(running: Iterable[RunningTurn], store: TurnStore, clock: Clock) -> None:
     """Store what has arrived since the last time, in one transaction for all turns."""
     grown = [(turn, turn.cursor) for turn in running if turn.cursor != turn.saved and turn.opened.done()]
     if grown:

@@ -89,10 +89,11 @@ class Images:
         now_ms = self._clock.now_ms()
         message = _message(question.prompt, question.references)
         fingerprint = hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(question, idempotency_key=None)))
+        turn_id = self._ids.make(now_ms)
         return Turn(
-            turn_id=self._ids.make(now_ms),
+            turn_id=turn_id,
             openid=question.openid,
-            conversation_id=self._ids.make(now_ms),
+            conversation_id=turn_id,
             kind=Kind.IMAGE,
             status=Status.RUNNING,
             messages=msgspec.json.encode([message]).decode(),

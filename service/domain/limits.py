@@ -7,47 +7,54 @@ from __future__ import annotations
 
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from service.errors import TooManyRequests
 from service.setting_kinds import Rate
 
 _MOST_KEYS = 100_000
 
 
 class Allowance(NamedTuple):
-    """What is left: `remaining` requests now, the whole `limit` again after `reset_seconds`."""
+    """What is left: `remaining` requests now, the whole `limit` again after `reset_seconds`.
+
+    `retry_after_seconds` is 0 for a request that may go on; one that may not was not counted.
+    """
 
     limit: int
     remaining: int
     reset_seconds: int
+    retry_after_seconds: int = 0
 
 
 class RateLimiter:
     """Counts in this process. Units: `now` in seconds, any start."""
 
-    def __init__(self, rate: Rate, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rate: Rate, now: Callable[[], float] = time.monotonic, most_keys: int = _MOST_KEYS) -> None:
         self._limit = rate.limit
         self._period = float(rate.seconds)
         self._interval = self._period / rate.limit if rate.limit else 0.0
         self._now = now
-        self._full_at: dict[str, float] = {}  # when a key has its whole limit again
+        self._most_keys = most_keys
+        self._full_at: OrderedDict[str, float] = OrderedDict()  # when a key has its whole limit again
 
     def hit(self, key: str) -> Allowance | None:
-        """Count one request of the key; None where there is no limit.
-
-        Raises: TooManyRequests.
-        """
+        """Count one request of the key; None where there is no limit."""
         if not self._limit:
             return None
         now = self._now()
-        full_at = max(now, self._full_at.get(key, now)) + self._interval
-        if full_at - now > self._period + 1e-9:
-            wait = math.ceil(full_at - now - self._period)
-            raise TooManyRequests("rate_limited", retry_after_seconds=max(1, wait))
-        if len(self._full_at) >= _MOST_KEYS:
-            self._full_at = {known: at for known, at in self._full_at.items() if at > now}
+        before = max(now, self._full_at.get(key, now))
+        wait = before + self._interval - now - self._period
+        if wait > 1e-9:
+            return Allowance(self._limit, 0, math.ceil(before - now), max(1, math.ceil(wait)))
+        self._remember(key, before + self._interval)
+        remaining = int(-wait / self._interval + 1e-9)
+        return Allowance(self._limit, remaining, math.ceil(before + self._interval - now))
+
+    def _remember(self, key: str, full_at: float) -> None:
+        """However many keys come, the memory is bounded: the one that asked longest ago is forgotten."""
         self._full_at[key] = full_at
-        remaining = int((self._period - (full_at - now)) / self._interval + 1e-9)
-        return Allowance(self._limit, remaining, math.ceil(full_at - now))
+        self._full_at.move_to_end(key)
+        if len(self._full_at) > self._most_keys:
+            self._full_at.popitem(last=False)

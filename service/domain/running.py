@@ -48,6 +48,8 @@ class RunningTurn:
         "reasoning",
         "reply",
         "saved",
+        "started_at",
+        "stop_error",
         "stop_status",
         "task",
         "trouble",
@@ -73,6 +75,8 @@ class RunningTurn:
         self.trouble: ServiceError | None = None  # the end cannot be stored for now
         self.saved = Cursor()
         self.stop_status: str | None = None
+        self.stop_error: ServiceError | None = None
+        self.started_at = 0.0
         self.unwatched_since: float | None = asyncio.get_running_loop().time()
         self.opened: asyncio.Future[Turn | None] = asyncio.get_running_loop().create_future()
         self.task: asyncio.Task[None] | None = None
@@ -100,6 +104,13 @@ class RunningTurn:
             self.usage = Usage(
                 before.prompt_tokens + usage.prompt_tokens, before.completion_tokens + usage.completion_tokens
             )
+
+    def stop(self, status: str, error: ServiceError | None = None) -> None:
+        """Cancel the work, with the status that the turn shall have; the first to stop it decides."""
+        if self.stop_status is None:
+            self.stop_status, self.stop_error = status, error
+            if self.working and self.task:
+                self.task.cancel()
 
     def recall(self) -> None:
         """Take back the reply: the content check refused it."""

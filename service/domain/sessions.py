@@ -34,8 +34,10 @@ class Sessions:
 
     async def start(self, openid: str) -> Session:
         """Begin a session, and with it a new family of refresh tokens."""
-        await self._store.delete_expired(self._clock.now_ms())
-        return await self._issue(openid, secrets.token_hex(16))
+        refresh_token = secrets.token_urlsafe(32)
+        expires_at = self._clock.now_ms() + _REFRESH_MS
+        await self._store.add(_hash(refresh_token), secrets.token_hex(16), openid, expires_at)
+        return self._session(openid, refresh_token)
 
     async def start_guest(self) -> Session:
         return await self.start(f"guest_{secrets.token_hex(12)}")
@@ -45,20 +47,19 @@ class Sessions:
 
         Raises: Forbidden when it is unknown, expired, revoked or used up.
         """
+        new = secrets.token_urlsafe(32)
         now_ms = self._clock.now_ms()
-        taken = await self._store.take(_hash(refresh_token), now_ms)
-        if taken is None:
+        openid = await self._store.exchange(
+            _hash(refresh_token), _hash(new), expires_at=now_ms + _REFRESH_MS, now_ms=now_ms, grace_ms=_GRACE_MS
+        )
+        if openid is None:
             raise Forbidden("refresh_refused")
-        if now_ms - taken.used_at > _GRACE_MS:
-            await self._store.revoke_family(taken.family)
-            raise Forbidden("refresh_refused")
-        return await self._issue(taken.openid, taken.family)
+        return self._session(openid, new)
 
-    async def _issue(self, openid: str, family: str) -> Session:
-        refresh_token = secrets.token_urlsafe(32)
-        await self._store.add(_hash(refresh_token), family, openid, self._clock.now_ms() + _REFRESH_MS)
+    def _session(self, openid: str, refresh_token: str) -> Session:
         return Session(openid, self._access_tokens.mint(openid), refresh_token)
 
 
 def _hash(refresh_token: str) -> str:
-    return hashlib.sha256(refresh_token.encode()).hexdigest()
+    # A header's bytes that are no UTF-8 come as surrogates; a token of ours has none, whatever takes their place.
+    return hashlib.sha256(refresh_token.encode("utf-8", "replace")).hexdigest()

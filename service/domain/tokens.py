@@ -1,7 +1,7 @@
 """Access tokens: short JWTs that say who is asking. They are checked without the store.
 
-Claims (RFC 7519), for backends that mint their own with AUTH_SECRET and HS256: `sub` the openid, `exp` and `iat` in
-seconds since the epoch; other claims are ignored.
+Claims (RFC 7519), for backends that mint their own with AUTH_SECRET and HS256: `sub` the openid, 1 to 128 printable
+characters, and `exp` in seconds since the epoch; all others are ignored.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import Final
 
 import jwt
+from jwt.types import Options
 
 from service.clock import Clock
 from service.errors import StartError, Unauthorized
@@ -18,6 +20,21 @@ from service.errors import StartError, Unauthorized
 ACCESS_SECONDS = 2 * 3600
 _ALGORITHM = "HS256"
 _CACHE_SIZE = 10_000
+# `exp` is held against our clock in `openid_of`; a claim that is not ours refuses nobody.
+_CHECKED: Final[Options] = {
+    "require": ["exp", "sub"],
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_nbf": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_jti": False,
+}
+
+
+def is_openid(text: str) -> bool:
+    """Whether a text can be the name of a user."""
+    return 1 <= len(text) <= 128 and text.isprintable()
 
 
 class AccessTokens:
@@ -48,12 +65,12 @@ class AccessTokens:
     def _verify(self, token: str) -> tuple[str, int]:
         for key in self._keys:
             try:
-                # `exp` is held against our clock in `openid_of`.
-                options = {"require": ["exp", "sub"], "verify_exp": False, "verify_iat": False, "verify_nbf": False}
-                claims = jwt.decode(token, key, algorithms=[_ALGORITHM], options=options)  # type: ignore[arg-type]
-                found = (str(claims["sub"]), int(claims["exp"]))
-            except (jwt.InvalidTokenError, ValueError, TypeError):
+                claims = jwt.decode(token, key, algorithms=[_ALGORITHM], options=_CHECKED)
+                found = (claims["sub"], int(claims["exp"]))
+            except (jwt.InvalidTokenError, ArithmeticError, ValueError, TypeError):
                 continue
+            if not is_openid(found[0]):
+                break
             if len(self._valid) >= _CACHE_SIZE:
                 self._valid.clear()
             self._valid[token] = found

@@ -71,7 +71,7 @@ class Exchange(AbstractAsyncContextManager[aiohttp.ClientResponse]):
     ) -> None:
         self._guard.cancel()
         self._session.in_use -= 1
-        self._response.release()  # closes the connection unless the body was read to its end
+        self._response.close()  # a connection whose body has come whole is back in the pool already
         if isinstance(error, aiohttp.ClientError | TimeoutError):
             raise self._session.broken(error, self._response) from None
 
@@ -120,6 +120,6 @@ class Exchange(AbstractAsyncContextManager[aiohttp.ClientResponse]):
         except (aiohttp.ClientError, TimeoutError):
             pass  # the status says enough
         finally:
-            response.release()
+            response.close()
         retry_after_seconds = parse_retry_after(response.headers, time.time())
         return failures.from_answer(response.status, bytes(body), self._session.mask, retry_after_seconds)

@@ -58,6 +58,8 @@ def find_pictures(text: str, *, shown_only: bool = False) -> list[str]:
 
     `shown_only` takes only what the text shows as a picture: for a chat, where a link may lead anywhere.
     """
+    if ":" not in text:
+        return []
     links = list(_scan(text))
     if shown_only:
         return _urls(links, _Role.SHOWN)

@@ -11,6 +11,7 @@ from service.setting_kinds import Network
 from service.web.keys import SETTINGS
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_SITE_BITS = 64  # RFC 6177: what one customer has at least; within it addresses cost nothing
 
 
 def client_address(request: web.Request) -> str:
@@ -28,6 +29,19 @@ def client_address(request: web.Request) -> str:
         if not is_among(hop.strip(), trusted):
             return hop.strip()
     return peer
+
+
+def site_of(text: str) -> str:
+    """What limits are counted by: an IPv4 address itself, of an IPv6 address the network of its site."""
+    address = parse_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((address, _SITE_BITS), strict=False))
+    return text if address is None else str(address)
+
+
+def is_proxied(request: web.Request) -> bool:
+    """Whether a gateway says that it hands on somebody else's request."""
+    return any(name.lower().startswith(("forwarded", "x-forwarded-", "x-real-ip")) for name in request.headers)
 
 
 def is_among(text: str, networks: Sequence[Network]) -> bool:

@@ -1,6 +1,7 @@
 """CORS on every answer: aiohttp-cors where a route answers, and what it leaves out.
 
-It sets nothing on a 404, a 405 or an answer to an unknown preflight, and never `Vary: Origin`.
+It sets nothing on a 404, a 405 or an answer to an unknown preflight, never `Vary: Origin`, and refuses an OPTIONS that
+is no preflight.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.settings import Settings
+from service.web.envelope import new_request_id
 from service.web.keys import REQUEST_ID, SETTINGS
 from service.web.limits import tell_allowance
 
@@ -33,22 +35,32 @@ def set_up(app: web.Application, settings: Settings) -> None:
 @web.middleware
 async def answer_preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer a preflight to any path, so that the real request can be told in an envelope what is wrong."""
-    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+    if request.method != "OPTIONS":
         return await handler(request)
     try:
         return await handler(request)
-    except web.HTTPException:
-        return web.Response(headers=_preflight_headers(request) if _is_allowed(request) else None)
+    except web.HTTPException as refused:
+        if "Access-Control-Request-Method" in request.headers:
+            return web.Response(headers=_preflight_headers(request) if _is_allowed(request) else None)
+        if refused.status != web.HTTPForbidden.status_code:
+            raise
+        return web.Response(headers={"Allow": _methods(request)})  # RFC 9110, 9.3.7
 
 
 async def _complete(request: web.Request, response: web.StreamResponse) -> None:
     headers = response.headers
-    headers["X-Request-ID"] = request[REQUEST_ID]
-    headers["Vary"] = "Origin"
+    # aiohttp answers an unknown `Expect` before any middleware has seen the request.
+    headers["X-Request-ID"] = request.get(REQUEST_ID) or new_request_id()
+    headers.add("Vary", "Origin")
     headers.popall("Server", None)
     if "Access-Control-Allow-Origin" not in headers and _is_allowed(request):
         headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
         headers["Access-Control-Expose-Headers"] = ",".join(EXPOSED)
+
+
+def _methods(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return ", ".join(sorted(route.method for route in resource or ()))
 
 
 def _is_allowed(request: web.Request) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Any, NamedTuple
 
 import msgspec
@@ -33,18 +34,39 @@ def success(data: Any) -> web.Response:
 
 def failure_envelope(request: web.Request, error: ServiceError) -> Envelope:
     """What a client is told of a failure: nothing that the error does not carry for it."""
-    data = {"type": error.type, "request_id": request[REQUEST_ID], **error.details}
-    return Envelope(error.code, error.message(language_of(request)), data)
+    return _envelope(error, language_of(request), request[REQUEST_ID])
 
 
 def failure(request: web.Request, error: ServiceError) -> web.Response:
     """HTTP status == code."""
+    return _response(error, failure_envelope(request, error))
+
+
+def failure_without_request(error: ServiceError, language: str) -> web.Response:
+    """As `failure`, where what came never became a request."""
+    request_id = new_request_id()
+    response = _response(error, _envelope(error, language, request_id))
+    response.headers["X-Request-ID"] = request_id
+    return response
+
+
+def new_request_id() -> str:
+    return secrets.token_hex(8)
+
+
+def _envelope(error: ServiceError, language: str, request_id: str) -> Envelope:
+    return Envelope(
+        error.code, error.message(language), {"type": error.type, "request_id": request_id, **error.details}
+    )
+
+
+def _response(error: ServiceError, envelope: Envelope) -> web.Response:
     headers = {"Content-Type": _JSON}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = str(error.details["allow"])
-    return web.Response(status=error.code, body=_encode(failure_envelope(request, error)), headers=headers)
+    return web.Response(status=error.code, body=_encode(envelope), headers=headers)
 
 
 def language_of(request: web.Request) -> str:

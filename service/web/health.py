@@ -15,7 +15,7 @@ async def get_health(request: web.Request) -> web.Response:
 
 async def get_ready(request: web.Request) -> web.Response:
     """503 when stopping or when nothing can be stored; an upstream that fails is told, and no reason to restart."""
-    if request.app[TURNS].stopping:
+    if request.app[TURNS].running.closed:
         raise Unavailable("stopping")
     await request.app[DATABASE].check()
     return success({"status": "ready", "running_turns": len(request.app[TURNS].running)})

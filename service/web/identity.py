@@ -11,11 +11,11 @@ from enum import Enum, auto
 
 from aiohttp import web
 
+from service.domain.tokens import is_openid
 from service.errors import BadRequest, Forbidden, Unauthorized
-from service.web.client_address import parse_address
+from service.web.client_address import is_proxied, parse_address
 from service.web.keys import ACCESS_TOKENS, SETTINGS
 
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 _OPENID = web.RequestKey("OPENID", str)
 
 
@@ -26,12 +26,15 @@ class Access(Enum):
     SESSION = auto()  # as USER, but the call itself is what gives a token
     USER = auto()  # a user, for what is theirs
     OPERATOR = auto()  # direct loopback clients, and the bearer of ADMIN_TOKEN
+    BALANCE = auto()  # as USER or as OPERATOR: BALANCE_FOR says
 
 
 def admit(request: web.Request, access: Access) -> None:
     """Let the request pass, or raise Unauthorized or Forbidden; remembers the user that a token names."""
     if access is Access.PUBLIC:
         return
+    if access is Access.BALANCE:
+        access = Access.OPERATOR if request.app[SETTINGS].balance_for == "admin" else Access.USER
     if access is Access.OPERATOR:
         _admit_operator(request)
         return
@@ -57,7 +60,7 @@ def user_of(request: web.Request, claimed: str | None, *, default: str | None = 
     openid = claimed if claimed is not None else known or default
     if openid is None:
         raise BadRequest("missing_field", field="openid")
-    if not 1 <= len(openid) <= 128 or not openid.isprintable():
+    if not is_openid(openid):
         raise BadRequest("invalid_field", field="openid")
     return openid
 
@@ -89,14 +92,13 @@ def _bearer(request: web.Request) -> str:
 
 def _admit_operator(request: web.Request) -> None:
     wanted = request.app[SETTINGS].admin_token
-    if wanted and hmac.compare_digest(_bearer(request).encode(), wanted.encode()):
+    # Bytes that are no UTF-8 come as surrogates.
+    if wanted and hmac.compare_digest(_bearer(request).encode("utf-8", "surrogateescape"), wanted.encode()):
         return
     if not _is_direct_loopback(request):
         raise Forbidden("admin_only")
 
 
 def _is_direct_loopback(request: web.Request) -> bool:
-    if any(name in request.headers for name in _FORWARDED):
-        return False
     address = parse_address(request.remote or "")
-    return address is not None and address.is_loopback
+    return address is not None and address.is_loopback and not is_proxied(request)

@@ -7,13 +7,11 @@ from aiohttp import web
 from service.web.answers import LoginAnswer
 from service.web.envelope import success
 from service.web.keys import ACCOUNTS, SESSIONS, WECHAT_LOGIN
-from service.web.limits import count_address
 from service.web.reading import read_json
 from service.web.requests import LoginRequest
 
 
 async def post_login(request: web.Request) -> web.Response:
-    count_address(request)
     asked = await read_json(request, LoginRequest)
     identity = await request.app[WECHAT_LOGIN].code_to_session(asked.code)
     is_new = await request.app[ACCOUNTS].see(identity.openid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import re
 import secrets
@@ -26,6 +27,8 @@ from service.web.keys import ACCESS_LOG, METRICS, REQUEST_ID, SETTINGS
 
 _log = logging.getLogger(__name__)
 _CLIENT_IS_GONE = 499  # nginx's code for it; nobody is there to get it
+_RUN = secrets.token_hex(4)
+_numbers = itertools.count(1)
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
@@ -34,7 +37,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id and its trace, then log and count it however it ends."""
     started = time.perf_counter()
     own = request.headers.get("X-Request-ID")
-    request[REQUEST_ID] = own if own and _SANE_ID.fullmatch(own) else secrets.token_hex(8)
+    request[REQUEST_ID] = own if own and _SANE_ID.fullmatch(own) else f"{_RUN}-{next(_numbers):x}"
     # One task serves all requests of a connection: the trace of the one before must not stay.
     trace = child_of(request.headers["traceparent"]) if "traceparent" in request.headers else None
     traceparent.set(trace)

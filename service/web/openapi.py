@@ -34,6 +34,7 @@ _NEEDED: Final[dict[Access, list[dict[str, list[str]]]]] = {
     Access.SESSION: [],
     Access.USER: [{"bearer": []}, {"token": []}, {}],
     Access.OPERATOR: [{"operator": []}, {}],
+    Access.BALANCE: [{"bearer": []}, {"token": []}, {"operator": []}, {}],
 }
 _FORM: Final = {
     "type": "object",

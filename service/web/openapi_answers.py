@@ -37,6 +37,7 @@ _OF_ACCESS: Final = {
     Access.SESSION: {403, 503},
     Access.USER: {401, 403, 503},
     Access.OPERATOR: {403, 503},
+    Access.BALANCE: {401, 403, 503},
 }
 
 _COUNT: Final = {"type": "integer", "minimum": 0}

@@ -14,6 +14,7 @@ from service.web.keys import SETTINGS
 
 T = TypeVar("T")
 
+_JSON = "application/json"
 _decoders: dict[type, msgspec.json.Decoder[object]] = {}
 _PLACE = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
@@ -51,6 +52,8 @@ async def _read_body(request: web.Request) -> bytes:
     if (request.content_length or 0) > settings.max_body_bytes:
         raise TooLarge(limit_bytes=settings.max_body_bytes)
     try:
+        if request.content.is_eof():  # it came together with the head: nothing to wait for
+            return await request.read()
         async with asyncio.timeout(settings.body_timeout_seconds):
             return await request.read()
     except TimeoutError:
@@ -61,7 +64,7 @@ async def _read_body(request: web.Request) -> bytes:
 
 def _check_media_type(request: web.Request) -> None:
     """JSON, or nothing said; a form is most often a forgotten header."""
-    if "Content-Type" not in request.headers:
+    if request.headers.get("Content-Type", _JSON) == _JSON:
         return
     charset = (request.charset or "utf-8").lower().replace("_", "-")
     if not re.fullmatch(r"application/(.+\+)?json", request.content_type) or charset not in ("utf-8", "utf8"):

@@ -48,7 +48,7 @@ ROUTES = (
     Route("POST", "/api/image", images.post_image, answers.ImageAnswer, requests.ImageRequest, is_counted=True),
     Route("GET", "/api/turns/{turn_id}", turns.get_turn, answers.ChatAnswer, query=requests.TurnQuery),
     Route("POST", "/api/turns/{turn_id}/stop", turns.post_stop, answers.ChatAnswer),
-    Route("POST", "/api/files", files.post_file, answers.FileAnswer),
+    Route("POST", "/api/files", files.post_file, answers.FileAnswer, is_counted=True),
     Route("GET", "/api/files/{name}", files.get_file, query=requests.FileQuery, access=Access.PUBLIC),
     Route("GET", "/api/history/{openid}", history.get_history, answers.HistoryAnswer, query=requests.HistoryQuery),
     Route(
@@ -69,6 +69,7 @@ ROUTES = (
         answers.LoginAnswer,
         requests.LoginRequest,
         access=Access.SESSION,
+        is_counted=True,
     ),
     Route(
         "POST",
@@ -77,8 +78,9 @@ ROUTES = (
         answers.TokenAnswer,
         requests.RefreshRequest,
         access=Access.SESSION,
+        is_counted=True,
     ),
-    Route("GET", "/api/balance", balance.get_balance, answers.BalanceAnswer),
+    Route("GET", "/api/balance", balance.get_balance, answers.BalanceAnswer, access=Access.BALANCE),
     Route("GET", "/healthz", health.get_health, access=Access.PUBLIC),
     Route("GET", "/readyz", health.get_ready, access=Access.PUBLIC),
     Route("GET", "/metrics", metrics.get_metrics, access=Access.OPERATOR),

@@ -1,0 +1,122 @@
+"""The task of one turn: store the row, do the work, store the end. It is cancelled only while it works."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from service.clock import Clock, seconds_to_midnight
+from service.domain import endings
+from service.domain.audit import entry_of
+from service.domain.pace import Pace
+from service.domain.registry import Registry
+from service.domain.running import RunningTurn
+from service.errors import IdempotencyMismatch, InternalError, ServiceError, TooManyRequests, Unavailable
+from service.metrics import Metrics
+from service.models import Quota, Status, Turn
+from service.settings import Settings
+from service.storage.turns import Opened, Settlement, TurnStore
+
+_log = logging.getLogger(__name__)
+
+Work = Callable[[RunningTurn], Awaitable[None]]
+"""Asks the upstream and feeds the running turn; raises ServiceError when that fails."""
+
+
+class TurnRunner:
+    def __init__(
+        self,
+        store: TurnStore,
+        registry: Registry,
+        settings: Settings,
+        clock: Clock,
+        pace: Pace,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._settings = settings
+        self._quota = Quota(settings.daily_turns, settings.daily_tokens, settings.daily_images)
+        self._clock = clock
+        self._pace = pace
+        self._metrics = metrics
+
+    def start(self, turn: Turn, work: Work) -> RunningTurn:
+        """Give the turn a task. `running.opened` tells when the row is stored. Raises as Registry.add."""
+        running = self._registry.add(turn)
+        running.task = asyncio.create_task(self._run(running, work))
+        return running
+
+    async def _run(self, running: RunningTurn, work: Work) -> None:
+        try:
+            if await self._store_start(running):
+                status, error = await self._work(running, work)
+                await self._store_end(running, *endings.ended(running, status, error, self._clock.now_ms()))
+        finally:
+            self._registry.remove(running.turn)
+
+    async def _store_start(self, running: RunningTurn) -> bool:
+        """Store the row; tell those who wait for it what became of it."""
+        try:
+            opened = await self._store.open(running.turn, self._quota)
+            if opened is Opened.OVER_QUOTA:
+                pause = seconds_to_midnight(self._clock.now_ms())
+                raise TooManyRequests("quota_exceeded", retry_after_seconds=pause)
+            other = await self._find_duplicate(running.turn) if opened is Opened.DUPLICATE else None
+        except ServiceError as error:
+            running.opened.set_exception(error)
+            running.opened.exception()  # seen: the one who asked may be gone
+            return False
+        running.opened.set_result(other)
+        return other is None
+
+    async def _find_duplicate(self, turn: Turn) -> Turn:
+        """The turn that another process has opened with the same key."""
+        known = await self._store.find_by_key(turn.openid, turn.idempotency_key or "")
+        if known is None or known.fingerprint != turn.fingerprint:
+            raise IdempotencyMismatch
+        return known
+
+    async def _work(self, running: RunningTurn, work: Work) -> tuple[str, ServiceError | None]:
+        """Do the work and say how it ended."""
+        running.started_at = asyncio.get_running_loop().time()
+        try:
+            if running.stop_status is None:
+                running.working = True
+                await work(running)
+        except asyncio.CancelledError:
+            if running.stop_status is None or running.task is None:
+                raise
+            running.task.uncancel()
+        except ServiceError as error:
+            return Status.FAILED, error
+        except Exception:
+            _log.exception("the turn %s failed", running.turn.turn_id)
+            return Status.FAILED, InternalError()
+        finally:
+            running.working = False
+        return running.stop_status or Status.COMPLETED, running.stop_error
+
+    async def _store_end(self, running: RunningTurn, closed: Turn, settlement: Settlement) -> None:
+        """Store the end, for as long as it takes: the answer is paid for."""
+        self._count(running, closed)
+        audit = [entry_of(closed).step] if self._settings.audit_days else []
+        pause = self._pace.store_retry_seconds
+        while True:
+            try:
+                await self._store.close(closed, settlement, *audit)
+                break
+            except Unavailable as error:
+                running.trouble = error
+                running.tell()
+                _log.error("the end of turn %s is not stored yet", closed.turn_id)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 30)
+        running.end(closed)
+
+    def _count(self, running: RunningTurn, closed: Turn) -> None:
+        first = None if running.first_piece_at is None else running.first_piece_at - running.started_at
+        whole = asyncio.get_running_loop().time() - running.started_at
+        self._metrics.time_upstream(closed.kind, first, whole)
+        self._metrics.count_turn(closed.kind, closed.status, closed.prompt_tokens, closed.completion_tokens)

@@ -1,0 +1,53 @@
+"""What is no HTTP never becomes a request: aiohttp answers it itself, in the words of its parser.
+
+Here it gets the envelope that everybody gets. What came is not repeated, neither in the answer nor in the log: it may
+be a client's token in a header that went wrong, and of scanners there is no end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http import HttpProcessingError
+
+from service.errors import BadRequest, InternalError
+from service.web.envelope import failure_without_request
+
+
+def answer_broken_requests(server: web.Server, language: str) -> None:
+    """Make the server say in an envelope what it cannot read; before it has connections."""
+    protocol, made = _protocol(language), server.connection_made
+
+    def on_made(handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        # The server has no hook for the class of its protocols; `__slots__` are the same, so the change is allowed.
+        handler.__class__ = protocol
+        made(handler, transport)
+
+    server.connection_made = on_made  # type: ignore[method-assign]
+
+
+def _protocol(language: str) -> type[web.RequestHandler]:
+    class Protocol(web.RequestHandler):
+        __slots__ = ()
+
+        def handle_error(
+            self,
+            request: web.BaseRequest,
+            status: int = 500,
+            exc: BaseException | None = None,
+            message: str | None = None,
+        ) -> web.StreamResponse:
+            if status >= 500:
+                super().handle_error(request, status, exc, message)  # logs it
+            error = BadRequest("invalid_request") if status < 500 else InternalError()
+            response = failure_without_request(error, language)
+            response.force_close()
+            return response
+
+        def log_exception(self, *args: Any, **details: Any) -> None:
+            if not isinstance(details.get("exc_info"), HttpProcessingError | web.RequestPayloadError):
+                super().log_exception(*args, **details)
+
+    return Protocol
