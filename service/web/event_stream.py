@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator
 from json.encoder import encode_basestring_ascii as quoted
 
@@ -18,11 +19,13 @@ from service.domain.endings import failure_of
 from service.domain.reply_filter import RECALLED
 from service.domain.running import Cursor, RunningTurn
 from service.domain.watch import Watch
-from service.errors import ServiceError
+from service.errors import InternalError, ServiceError
 from service.models import Turn
 from service.web.envelope import failure_envelope
-from service.web.keys import PACE
+from service.web.keys import PACE, REQUEST_ID
 from service.web.turn_answers import chat_answer
+
+_log = logging.getLogger(__name__)
 
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -49,10 +52,16 @@ async def stream_turn(
         await response.write_eof()
     except ServiceError as error:
         await stream.fail(error)
+    except ConnectionError:
+        pass  # the reader is gone
     except TimeoutError:
         # The reader has taken nothing for long: it can attach again, its buffer is freed now.
         if request.transport is not None:
             request.transport.abort()
+    except Exception:
+        # A second response must not follow into the body of the first.
+        _log.exception("request %s failed in its stream", request[REQUEST_ID])
+        await stream.fail(InternalError())
     return response
 
 

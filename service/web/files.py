@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from service.domain.file_links import FileLink
 from service.domain.pictures import mime_of
@@ -47,7 +48,7 @@ async def post_file(request: web.Request) -> web.Response:
             return await _take_upload(request, await request.multipart())
     except TimeoutError:
         raise BadRequest("body_timeout") from None
-    except (ValueError, AssertionError):  # aiohttp's words for a form that is none
+    except (ValueError, AssertionError, BadHttpMessage):  # aiohttp's words for a form that is none
         raise BadRequest("invalid_request") from None
 
 

@@ -26,7 +26,7 @@ _FAILURES: Final = (
     (errors.Forbidden(), "Not allowed · 无权访问"),
     (errors.NotFound("turn_not_found"), "No such thing of yours · 不存在"),
     (errors.TooLarge(limit_bytes=8 << 20), "Too large · 内容太大"),
-    (errors.UnsupportedMedia(), "Not JSON · 类型不支持"),
+    (errors.UnsupportedMedia(), "This type is not taken · 类型不支持"),
     (errors.IdempotencyMismatch(), "The same idempotency key with another payload · 幂等键冲突"),
     (errors.TooManyRequests(retry_after_seconds=12), "A limit or a quota is reached · 超出限制或额度"),
     (errors.UpstreamError(retryable=True), "A failure here or at the upstream · 服务器内部错误/AI服务异常"),

@@ -41,4 +41,4 @@ def _event(name: str, data: Schema) -> Schema:
     if name in ("delta", "reasoning"):
         fields["id"] = _CURSOR
         required.append("id")
-    return {"type": "object", "required": required, "properties": fields}
+    return {"title": name, "type": "object", "required": required, "properties": fields}

@@ -148,6 +148,14 @@ ROUTE_TEXTS: Final[Mapping[str, Told]] = {
     "GET /openapi.json": Told("operation", "本文档", "This document", media="application/json"),
     "GET /docs": Told("operation", "接口文档页面", "This document as a page", media="text/html"),
     "GET /docs/{asset}": Told("operation", "页面资源", "Parts of that page", media="*/*"),
+    "GET /": Told("operation", "体验页", "A chat page to try the service with", fails=(404,), media="text/html"),
+    "GET /playground/{part}": Told("operation", "体验页资源", "Parts of that page", media="*/*"),
+    "GET /playground/vendor/{library}": Told("operation", "体验页的库", "Libraries of that page", media="text/*"),
+    "GET /chat-client.js": Told("operation", "前端客户端", "The client file, to import", media="text/javascript"),
+    "GET /chat-client.cjs": Told(
+        "operation", "前端客户端（require）", "The client file, to require", media="text/javascript"
+    ),
+    "GET /chat-client.d.ts": Told("operation", "前端客户端的类型", "The client file's types", media="text/plain"),
 }
 
 PATH_PARAMETERS: Final[Mapping[str, PathParameter]] = {
@@ -155,4 +163,6 @@ PATH_PARAMETERS: Final[Mapping[str, PathParameter]] = {
     "turn_id": PathParameter("The turn, as its answer named it. 一轮对话的标识", examples.TURN_ID),
     "name": PathParameter("The file, as its link has it. 文件名", examples.FILE_NAME),
     "asset": PathParameter("A file of the page. 页面资源", "initializer.js"),
+    "part": PathParameter("A file of the page. 页面资源", "app.js"),
+    "library": PathParameter("A library of the page. 页面的库", "marked.esm.js"),
 }

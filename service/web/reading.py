@@ -63,8 +63,8 @@ async def _read_body(request: web.Request) -> bytes:
 
 
 def _check_media_type(request: web.Request) -> None:
-    """JSON, or nothing said; a form is most often a forgotten header."""
-    if request.headers.get("Content-Type", _JSON) == _JSON:
+    """JSON, or nothing said; a form is most often a forgotten header. Many clients give a type to an empty body."""
+    if request.headers.get("Content-Type", _JSON) == _JSON or not request.can_read_body:
         return
     charset = (request.charset or "utf-8").lower().replace("_", "-")
     if not re.fullmatch(r"application/(.+\+)?json", request.content_type) or charset not in ("utf-8", "utf8"):

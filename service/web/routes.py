@@ -18,6 +18,7 @@ from service.web import (
     images,
     login,
     metrics,
+    playground,
     requests,
     token,
     turns,
@@ -87,6 +88,12 @@ ROUTES = (
     Route("GET", "/openapi.json", docs.get_openapi, access=Access.PUBLIC),
     Route("GET", "/docs", docs.get_docs, access=Access.PUBLIC),
     Route("GET", "/docs/{asset}", docs.get_docs_asset, access=Access.PUBLIC),
+    Route("GET", "/", playground.get_playground, access=Access.PUBLIC),
+    Route("GET", "/playground/{part}", playground.get_playground_part, access=Access.PUBLIC),
+    Route("GET", "/playground/vendor/{library}", playground.get_playground_library, access=Access.PUBLIC),
+    Route("GET", "/chat-client.js", playground.get_client, access=Access.PUBLIC),
+    Route("GET", "/chat-client.cjs", playground.get_client_to_require, access=Access.PUBLIC),
+    Route("GET", "/chat-client.d.ts", playground.get_client_types, access=Access.PUBLIC),
 )
 
 

@@ -405,7 +405,7 @@ class ChatClient {
       };
       const giveUp = (error) => {
         settle(reject, error);
-        sent.abort();
+        if (sent) sent.abort();
       };
       const arm = (ms) => {
         clearTimeout(timer);
@@ -421,12 +421,13 @@ class ChatClient {
         }
       };
       arm(receive ? this.timing.silence_ms : this.timing.timeout_ms);
+      if (spec.hold) spec.hold(() => giveUp(this._problem('aborted')));
+      if (over) return;
       sent = this._transport(call, receive && onBytes);
       sent.done.then(
         (answer) => settle(resolve, answer),
         (error) => settle(reject, this._problem(/timeout/.test(error.message) ? 'timeout' : 'network', error.message)),
       );
-      if (spec.hold) spec.hold(() => giveUp(this._problem('aborted')));
     });
   }
 
@@ -585,7 +586,6 @@ class Turn {
       this._stopped = null;
       this._progress = false;
       try {
-        if (this._closed) throw client._problem('aborted');
         const streaming = this._given.stream !== false && client.streams && !this._suspicious;
         const answer = stopped ? this._absorb(stopped) : await (streaming ? this._stream() : this._poll());
         if (answer) return answer;
