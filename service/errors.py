@@ -6,7 +6,6 @@
     ├── Forbidden 403            known, but not allowed
     ├── NotFound 404             no such path, or no such thing of yours
     ├── MethodNotAllowed 405
-    ├── Conflict 409
     ├── TooLarge 413
     ├── UnsupportedMedia 415
     ├── IdempotencyMismatch 422  same key, other payload
@@ -85,11 +84,6 @@ class MethodNotAllowed(ServiceError):
     default_type = "method_not_allowed"
 
 
-class Conflict(ServiceError):
-    code = 409
-    default_type = "conflict"
-
-
 class TooLarge(ServiceError):
     code = 413
     default_type = "body_too_large"
@@ -134,7 +128,7 @@ class Unavailable(ServiceError):
 
 
 _BY_CODE: dict[int, type[ServiceError]] = {
-    kind.code: kind for kind in (BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooManyRequests, Unavailable)
+    kind.code: kind for kind in (BadRequest, Unauthorized, Forbidden, NotFound, TooManyRequests, Unavailable)
 }
 
 

@@ -33,7 +33,6 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "turn_not_found": ("找不到这条对话", "No such turn."),
     "conversation_not_found": ("找不到这个会话", "No such conversation."),
     "method_not_allowed": ("不支持这种请求方法", "This method is not supported here."),
-    "conflict": ("状态冲突，请刷新后重试", "The state has changed; refresh and try again."),
     "body_too_large": ("内容太大，上限 {limit_bytes} 字节", "Too large; the limit is {limit_bytes} bytes."),
     "unsupported_media_type": (
         "请用 Content-Type: application/json 发送",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 
 class Kind(StrEnum):
@@ -38,7 +39,7 @@ class Message(msgspec.Struct, frozen=True):
     """One message in OpenAI's form."""
 
     role: Literal["system", "user", "assistant"]
-    content: str | list[TextPart | ImagePart]
+    content: str | Annotated[list[TextPart | ImagePart], Meta(min_length=1)]
 
     @property
     def text(self) -> str:

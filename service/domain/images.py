@@ -14,7 +14,6 @@ from service.domain import context
 from service.domain.audit import hash_of
 from service.domain.file_writer import StoredFile
 from service.domain.ids import IdMaker
-from service.domain.messages import check_picture_url
 from service.domain.pictures import Pictures
 from service.domain.running import RunningTurn
 from service.domain.safety import ContentCheck, require_allowed
@@ -77,8 +76,6 @@ class Images:
         return self._settings.openai_image_model or (self._settings.openai_model if by_chat else "")
 
     async def _adopt(self, question: ImageQuestion) -> tuple[str, ...]:
-        for place, url in enumerate(question.references):
-            check_picture_url(url, f"images[{place}]")
         adopted = [
             await self._pictures.adopt(url, question.openid, f"images[{place}]")
             for place, url in enumerate(question.references)

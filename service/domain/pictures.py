@@ -21,6 +21,7 @@ from service.domain.file_links import FileLink, FileLinks
 from service.domain.file_store import FileStore
 from service.domain.file_writer import FileWriter, StoredFile
 from service.domain.picture_types import PICTURE_TYPES, aigc_chunk
+from service.domain.picture_urls import check_picture_url
 from service.errors import BadRequest, ServiceError
 from service.models import ImagePart, ImageUrl, Message, Picture, TextPart
 from service.settings import Settings
@@ -90,10 +91,12 @@ class Pictures:
     async def adopt(self, url: str, openid: str, field: str) -> str:
         """A user's picture as `file:<name>`, or as the https url that it is. Raises: BadRequest with the field."""
         link = self._links.find(url)
+        if link is None:
+            check_picture_url(url, field)
         try:
             if link is not None:
-                self._links.check(link, self._clock.now_ms())
-                self._files.path_of(link.name)
+                self.path_of(link)
+                await self._owners.add(link.name, openid, self._clock.now_ms())
                 return FILE + link.name
             if url.startswith("data:") or self._settings.picture_urls == "fetch":
                 return FILE + (await self._take(url, openid)).name

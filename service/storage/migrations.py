@@ -28,33 +28,36 @@ def list_migrations() -> list[Migration]:
 
 
 def migrate(connection: sqlite3.Connection, now_ms: int) -> None:
-    """Bring the database to the newest version.
+    """Bring the database to the newest version, in one transaction: all that is missing, or nothing.
 
     Raises: StartError when the database comes from a newer service.
     """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for migration in _missing(connection):
+            _apply(connection, migration, now_ms)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _missing(connection: sqlite3.Connection) -> list[Migration]:
     known = list_migrations()
     connection.execute(_RECORD)
     applied = {version for (version,) in connection.execute("SELECT version FROM schema_migrations")}
     if applied - {migration.version for migration in known}:
         raise StartError("The database was written by a newer version of this service; upgrade the service.")
-    for migration in known:
-        if migration.version not in applied:
-            _apply(connection, migration, now_ms)
+    return [migration for migration in known if migration.version not in applied]
 
 
 def _apply(connection: sqlite3.Connection, migration: Migration, now_ms: int) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for statement in migration.statements:
-            connection.execute(statement)
-        connection.execute(
-            "INSERT INTO schema_migrations (version, name, applied_at) VALUES (?, ?, ?)",
-            (migration.version, migration.name, now_ms),
-        )
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+    for statement in migration.statements:
+        connection.execute(statement)
+    connection.execute(
+        "INSERT INTO schema_migrations (version, name, applied_at) VALUES (?, ?, ?)",
+        (migration.version, migration.name, now_ms),
+    )
 
 
 def _parse(name: str, text: str) -> Migration:

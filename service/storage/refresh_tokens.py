@@ -6,7 +6,7 @@ from service.storage.database import Database, Step
 
 _TAKE = "UPDATE refresh_tokens SET used_at = COALESCE(used_at, $2) WHERE token_hash = $1"
 
-_PASS_ON = """INSERT INTO refresh_tokens
+_HAND_ON = """INSERT INTO refresh_tokens
     SELECT $2, family, openid, $3, NULL FROM refresh_tokens
     WHERE token_hash = $1 AND expires_at > $4 AND used_at >= $5 RETURNING openid"""
 
@@ -30,12 +30,12 @@ class RefreshTokenStore:
         exchange beside it can leave a token of a revoked family.
         Shape: `old` and `new` are hashes; gives the openid.
         """
-        _, passed_on, _ = await self._database.write(
+        _, handed_on, _ = await self._database.write(
             Step(_TAKE, (old, now_ms)),
-            Step(_PASS_ON, (old, new, expires_at, now_ms, now_ms - grace_ms)),
+            Step(_HAND_ON, (old, new, expires_at, now_ms, now_ms - grace_ms)),
             Step(_REVOKE, (old, now_ms - grace_ms)),
         )
-        return str(passed_on[0][0]) if passed_on else None
+        return str(handed_on[0][0]) if handed_on else None
 
     async def delete_expired(self, now_ms: int) -> None:
         await self._database.write(Step("DELETE FROM refresh_tokens WHERE expires_at <= $1", (now_ms,)))

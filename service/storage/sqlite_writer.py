@@ -25,6 +25,17 @@ _log = logging.getLogger(__name__)
 Written = list[list[Row]]
 Outcome = Written | Exception
 
+# What a job brings on itself, the values that Python cannot give to SQLite among it: its neighbours must not suffer.
+_OWN_FAULT = (
+    StepRefused,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    OverflowError,
+    ValueError,
+)
+
 
 class _Job:
     __slots__ = ("future", "steps", "submitted")
@@ -81,16 +92,16 @@ class SqliteWriter:
     def _commit(self, batch: list[_Job]) -> Sequence[Outcome]:
         try:
             return self._transact(batch, savepoints=False)
-        except (StepRefused, sqlite3.IntegrityError):
-            # Refusals are rare: only a batch that has one pays for a savepoint a job.
+        except _OWN_FAULT:
+            # These are rare: only a batch that has one pays for a savepoint a job.
             return self._commit_carefully(batch)
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it is: without this thread every caller would wait for ever
             return self._failed(batch, error)
 
     def _commit_carefully(self, batch: list[_Job]) -> Sequence[Outcome]:
         try:
             return self._transact(batch, savepoints=True)
-        except sqlite3.Error as error:
+        except Exception as error:
             return self._failed(batch, error)
 
     def _transact(self, batch: list[_Job], *, savepoints: bool) -> Sequence[Outcome]:
@@ -120,14 +131,14 @@ class SqliteWriter:
         self._connection.execute("SAVEPOINT job")
         try:
             return self._attempt(job)
-        except (StepRefused, sqlite3.IntegrityError) as error:
+        except _OWN_FAULT as error:
             self._connection.execute("ROLLBACK TO job")
             return error
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("RELEASE job")
 
-    def _failed(self, batch: list[_Job], error: sqlite3.Error) -> Sequence[Outcome]:
+    def _failed(self, batch: list[_Job], error: Exception) -> Sequence[Outcome]:
         _log.error("the store could not be written, %d writes refused: %s", len(batch), error)
         return [Unavailable("store_unavailable") for _ in batch]
 

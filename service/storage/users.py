@@ -9,13 +9,13 @@ _COLUMNS = ", ".join(User.__struct_fields__)
 
 _TABLES_OF_USERS = ("turns", "users", "refresh_tokens", "files")
 
-_SAVE = """
-    INSERT INTO users (openid, nickname, avatar, email, created_at, last_seen_at)
-    VALUES ($1, COALESCE($2, ''), COALESCE($3, ''), COALESCE($4, ''), $5, $5)
-    ON CONFLICT (openid) DO UPDATE SET
-        nickname = COALESCE($2, users.nickname), avatar = COALESCE($3, users.avatar),
-        email = COALESCE($4, users.email), last_seen_at = excluded.last_seen_at
-    RETURNING created_at"""
+_MAKE = """INSERT INTO users (openid, created_at, last_seen_at) VALUES ($1, $2, $2)
+    ON CONFLICT DO NOTHING RETURNING openid"""
+
+_CHANGE = """
+    UPDATE users SET last_seen_at = $2, nickname = COALESCE($3, nickname), avatar = COALESCE($4, avatar),
+        email = COALESCE($5, email)
+    WHERE openid = $1"""
 
 
 class UserStore:
@@ -36,8 +36,10 @@ class UserStore:
         email: str | None = None,
     ) -> bool:
         """Make or change a user, leaving alone what is None; True when the user is new."""
-        rows = await self._database.write(Step(_SAVE, (openid, nickname, avatar, email, now_ms)))
-        return bool(rows[0][0][0] == now_ms)
+        made, _ = await self._database.write(
+            Step(_MAKE, (openid, now_ms)), Step(_CHANGE, (openid, now_ms, nickname, avatar, email))
+        )
+        return bool(made)
 
     async def erase(self, openid: str) -> int:
         """Delete every row that names the user; returns how many."""

@@ -70,7 +70,8 @@ class UpstreamClient(UpstreamSession):
                 piece = reader.feed(data) if data else reader.end()
                 if piece is not None:
                     yield piece
-                seconds = _TAIL_SECONDS if reader.finished else self.settings.idle_timeout_seconds
+                idle_seconds = self.settings.idle_timeout_seconds
+                seconds = min(idle_seconds, _TAIL_SECONDS) if reader.finished else idle_seconds
             if reader.failure is not None:
                 raise self.unusable(reader.failure, response)
             await self._end(response)

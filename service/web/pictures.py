@@ -12,7 +12,8 @@ from service.models import Picture, Turn
 from service.upstream.pictures import replace_links
 from service.web.keys import PICTURES, SETTINGS
 
-_STORED_FILE = re.compile(r'"file:([0-9a-f]{40}\.[a-z]{3,4})"', re.ASCII)
+# As a field of the JSON: in a text the quotes would be escaped, so nobody can write this into a message.
+_STORED_FILE = re.compile(r'"url":"file:([0-9a-f]{40}\.[a-z]{3,4})"', re.ASCII)
 
 
 def link_to(request: web.Request, name: str) -> str:
@@ -48,7 +49,7 @@ def messages_of(request: web.Request, turn: Turn) -> bytes:
     """The turn's own messages as JSON, with links to their pictures."""
     if '"file:' not in turn.messages:
         return turn.messages.encode()
-    return _STORED_FILE.sub(lambda found: f'"{link_to(request, found[1])}"', turn.messages).encode()
+    return _STORED_FILE.sub(lambda found: f'"url":"{link_to(request, found[1])}"', turn.messages).encode()
 
 
 def _link(request: web.Request, picture: Picture) -> str:

@@ -6,21 +6,26 @@
  */
 
 import { announce } from './dom.js';
-import { client } from './service.js';
+import { preferences } from './preferences.js';
+import { client, nameForRequest } from './service.js';
 import { tell } from './signals.js';
 import { t } from './texts.js';
-import { TurnView } from './turn-view.js';
+import { TurnView, picturesOf } from './turn-view.js';
 import { forget, keep, unfinished } from './unfinished.js';
 
 const PAGE_TURNS = 20;
 const CATCH_UP_TURNS = 5;
 
 export class Conversation {
-  /** Shape: `onChange` is called when turns start or end, `onNamed` when a new conversation has got its id. */
-  constructor(transcript, { onChange, onNamed }) {
+  /**
+   * Shape: `onTurn` is called when a turn has started or ended, `onMoved` when `id` or `kind` have changed by themselves,
+   * `onChange` when anything else is shown than before.
+   */
+  constructor(transcript, { onTurn, onMoved, onChange }) {
     this._transcript = transcript;
+    this._onTurn = onTurn;
     this._onChange = onChange;
-    this._onNamed = onNamed;
+    this._onMoved = onMoved;
     this._reset(null, 'chat');
   }
 
@@ -60,17 +65,9 @@ export class Conversation {
 
   /** Ask. Shape: { messages, model? } or, in the view of pictures, { prompt, n, size, images?, model? }. */
   ask(body) {
-    const record = {
-      key: crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2) + Date.now(),
-      kind: this.kind,
-      body: this.id ? { ...body, conversation_id: this.id } : body,
-      conversation_id: this.id,
-      reply: '',
-      reasoning: '',
-      asked_at: Date.now(),
-    };
-    keep(record);
-    this._show(record);
+    const { id, kind } = this;
+    const sent = id ? { ...body, conversation_id: id } : body;
+    this._show({ kind, body: sent, conversation_id: id, reply: '', reasoning: '', asked_at: Date.now() });
     this._transcript.toEnd();
   }
 
@@ -115,6 +112,7 @@ export class Conversation {
       const record = kept || { key: turn_id, kind, turn_id, conversation_id, reply: '', reasoning: '', asked_at: item.time };
       this._resume(record, view);
     } else if (item.status === 'failed') {
+      view.reply = item.reply;
       view.fail(null, again);
       client().turn(item.turn_id).then(({ error }) => error && view.fail({ ...error, message: error.msg }, again), () => {});
     } else view.finish(item, again);
@@ -130,10 +128,10 @@ export class Conversation {
   /** Show a question that has no turn yet, and send it. */
   _show(record) {
     const { body, kind } = record;
-    const references = (body.images || []).map((url) => ({ type: 'image_url', image_url: { url } }));
-    const drawn = references.length ? [{ type: 'text', text: body.prompt }, ...references] : body.prompt;
-    const content = kind === 'image' ? drawn : body.messages[body.messages.length - 1].content;
+    const isImage = kind === 'image';
+    const content = isImage ? contentOf(body.prompt, body.images || []) : body.messages[body.messages.length - 1].content;
     const view = new TurnView({ content, kind, time: record.asked_at });
+    view.asked = isImage ? { n: body.n, size: body.size } : {};
     this._transcript.append(view);
     this._resume(record, view);
   }
@@ -142,7 +140,10 @@ export class Conversation {
     view.start(record.kind === 'image' ? record.body || {} : null);
     view.showReasoning(record.reasoning);
     if (record.reply) view.showReply(record.reply);
-    this._follow(send(record), record, view);
+    const turn = send(record);
+    if (!record.turn_id) record.key = turn.key;
+    keep(record);
+    this._follow(turn, record, view);
   }
 
   async _follow(turn, record, view) {
@@ -164,6 +165,7 @@ export class Conversation {
     } finally {
       this._following.delete(view);
       this._onChange();
+      this._onTurn();
     }
   }
 
@@ -183,14 +185,34 @@ export class Conversation {
     if (conversation_id) record.conversation_id = conversation_id;
     if (record.kind === 'chat' && this.kind === 'chat' && !this.id) {
       this.id = conversation_id;
-      this._onNamed(conversation_id);
+      this._onMoved();
     }
+    this._onTurn();
     tell({ type: 'turn', turn_id, kind: record.kind, conversation_id: record.conversation_id });
   }
 
-  _askAgain(view) {
-    this.onAskAgain(view);
+  async _askAgain(view) {
+    const { kind, content, text, asked } = view;
+    if (kind !== this.kind) {
+      // A picture that was found among the chats: pictures are asked for where they are together.
+      await this.open(null, kind);
+      this._onMoved();
+    }
+    const images = picturesOf(content).map(nameForRequest);
+    if (kind === 'image') this.ask({ prompt: text, ...asked, ...chosenModel(), ...(images.length ? { images } : {}) });
+    else this.ask({ messages: [{ role: 'user', content: contentOf(text, images) }], ...chosenModel() });
   }
+}
+
+/** A message's content. */
+export function contentOf(text, images) {
+  if (!images.length) return text;
+  const parts = images.map((url) => ({ type: 'image_url', image_url: { url } }));
+  return text ? [{ type: 'text', text }, ...parts] : parts;
+}
+
+export function chosenModel() {
+  return preferences.model ? { model: preferences.model } : {};
 }
 
 function send({ key, kind, body, turn_id, after, reply, reasoning }) {

@@ -126,6 +126,8 @@ const TEXTS = {
   theme_light: ['浅色', 'Light'],
   theme_dark: ['深色', 'Dark'],
   language: ['语言', 'Language'],
+  chinese: ['中文', '中文'],
+  english: ['English', 'English'],
   your_data: ['你的数据', 'Your data'],
   clear_all: ['清空全部对话', 'Delete all conversations'],
   clear_all_sure: ['删除全部对话和图片记录？删除后无法恢复。', 'Delete all conversations and pictures? It cannot be undone.'],

@@ -131,8 +131,7 @@ export class TurnView {
 }
 
 function question(content, time) {
-  const pictures = (Array.isArray(content) ? content : []).filter((part) => part.type === 'image_url');
-  const addresses = pictures.map((part) => ownAddress(part.image_url.url)).filter(isShowable);
+  const addresses = picturesOf(content).map(ownAddress).filter(isShowable);
   const text = textOf(content);
   const images = addresses.map((src) =>
     make('button', { type: 'button', class: 'thumb', label: 'picture' }, make('img', { class: 'zoomable', src, alt: '' })),
@@ -148,6 +147,11 @@ function question(content, time) {
 export function textOf(content) {
   if (!Array.isArray(content)) return content || '';
   return content.filter((part) => part.type === 'text').map((part) => part.text).join('\n');
+}
+
+export function picturesOf(content) {
+  if (!Array.isArray(content)) return [];
+  return content.filter((part) => part.type === 'image_url').map((part) => part.image_url.url);
 }
 
 function note(text, name = 'alert') {
