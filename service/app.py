@@ -30,6 +30,7 @@ from service.domain.tokens import AccessTokens, load_keys
 from service.domain.turn_runner import TurnRunner
 from service.domain.turns import Turns
 from service.domain.upkeep import Upkeep
+from service.domain.upstream_health import UpstreamHealth
 from service.metrics import Metrics
 from service.settings import Settings
 from service.storage.audit import AuditStore
@@ -72,6 +73,7 @@ def create_app(
     app[keys.ADDRESS_LIMITER] = RateLimiter(settings.ip_rate_limit)
     app[keys.ACCESS_TOKENS] = access_tokens(settings, app[keys.CLOCK])
     app[keys.METRICS] = Metrics()
+    app[keys.UPSTREAM_HEALTH] = UpstreamHealth()
     app[keys.ACCESS_LOG] = AccessLog(settings, app[keys.PACE], write_log)
     add_routes(app)
     cors.set_up(app, settings)
@@ -116,7 +118,7 @@ async def _furnish(app: web.Application) -> AsyncIterator[None]:
 
         turn_store = TurnStore(database)
         registry = Registry(settings)
-        runner = TurnRunner(turn_store, registry, settings, clock, pace, metrics)
+        runner = TurnRunner(turn_store, registry, settings, clock, pace, metrics, app[keys.UPSTREAM_HEALTH])
         turns = Turns(turn_store, registry, runner, settings, clock)
         app[keys.DATABASE] = database
         app[keys.TURNS] = turns

@@ -12,6 +12,7 @@ from service.domain.audit import entry_of
 from service.domain.pace import Pace
 from service.domain.registry import Registry
 from service.domain.running import RunningTurn
+from service.domain.upstream_health import UpstreamHealth
 from service.errors import IdempotencyMismatch, InternalError, ServiceError, TooManyRequests, Unavailable
 from service.metrics import Metrics
 from service.models import Quota, Status, Turn
@@ -33,7 +34,9 @@ class TurnRunner:
         clock: Clock,
         pace: Pace,
         metrics: Metrics,
+        health: UpstreamHealth,
     ) -> None:
+        self._health = health
         self._store = store
         self._registry = registry
         self._settings = settings
@@ -52,6 +55,7 @@ class TurnRunner:
         try:
             if await self._store_start(running):
                 status, error = await self._work(running, work)
+                self._health.note(error)
                 await self._store_end(running, *endings.ended(running, status, error, self._clock.now_ms()))
         finally:
             self._registry.remove(running.turn)
@@ -65,8 +69,11 @@ class TurnRunner:
                 raise TooManyRequests("quota_exceeded", retry_after_seconds=pause)
             other = await self._find_duplicate(running.turn) if opened is Opened.DUPLICATE else None
         except ServiceError as error:
-            running.opened.set_exception(error)
-            running.opened.exception()  # seen: the one who asked may be gone
+            _refuse(running, error)
+            return False
+        except Exception:
+            _log.exception("the turn %s could not be opened", running.turn.turn_id)
+            _refuse(running, InternalError())
             return False
         running.opened.set_result(other)
         return other is None
@@ -120,3 +127,8 @@ class TurnRunner:
         whole = asyncio.get_running_loop().time() - running.started_at
         self._metrics.time_upstream(closed.kind, first, whole)
         self._metrics.count_turn(closed.kind, closed.status, closed.prompt_tokens, closed.completion_tokens)
+
+
+def _refuse(running: RunningTurn, error: ServiceError) -> None:
+    running.opened.set_exception(error)
+    running.opened.exception()  # seen: the one who asked may be gone

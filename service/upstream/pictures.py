@@ -32,6 +32,7 @@ _TRAILING: Final = ".,;:!?*_~"
 _NON_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 _EXTENSION: Final = re.compile(r"\.([a-z0-9]{2,5})$", re.IGNORECASE)
 _PICTURE_EXTENSIONS: Final = frozenset({"png", "jpg", "jpeg", "webp", "gif"})
+_MAYBE_A_PICTURE: Final = _PICTURE_EXTENSIONS | {""}
 # A file name of this length with a digit in it is somebody's random name, not `image_1`.
 _UNMISTAKABLE_CHARS: Final = 12
 
@@ -153,10 +154,7 @@ def _link_role(opening: str, url: str) -> _Role:
     shown, label = opening.rfind("!["), opening[opening.rfind("![") + 2 : -2]
     if shown >= 0 and label.count("[") == label.count("]"):
         return _Role.SHOWN
-    is_download = _DOWNLOAD.search(opening, max(opening.rfind("["), 0)) and _extension(url) in (
-        "",
-        *_PICTURE_EXTENSIONS,
-    )
+    is_download = _DOWNLOAD.search(opening, max(opening.rfind("["), 0)) and _extension(url) in _MAYBE_A_PICTURE
     return _Role.DOWNLOAD if is_download else _Role.LINK
 
 

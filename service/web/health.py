@@ -6,7 +6,7 @@ from aiohttp import web
 
 from service.errors import Unavailable
 from service.web.envelope import success
-from service.web.keys import DATABASE, TURNS
+from service.web.keys import DATABASE, TURNS, UPSTREAM_HEALTH
 
 
 async def get_health(request: web.Request) -> web.Response:
@@ -18,4 +18,5 @@ async def get_ready(request: web.Request) -> web.Response:
     if request.app[TURNS].running.closed:
         raise Unavailable("stopping")
     await request.app[DATABASE].check()
-    return success({"status": "ready", "running_turns": len(request.app[TURNS].running)})
+    upstream = "failing" if request.app[UPSTREAM_HEALTH].is_failing else "ok"
+    return success({"status": "ready", "upstream": upstream, "running_turns": len(request.app[TURNS].running)})

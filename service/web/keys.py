@@ -18,6 +18,7 @@ from service.domain.pictures import Pictures
 from service.domain.sessions import Sessions
 from service.domain.tokens import AccessTokens
 from service.domain.turns import Turns
+from service.domain.upstream_health import UpstreamHealth
 from service.metrics import Metrics
 from service.settings import Settings
 from service.storage.database import Database
@@ -44,6 +45,7 @@ WECHAT_LOGIN = web.AppKey("WECHAT_LOGIN", WeChatLogin)
 USER_LIMITER = web.AppKey("USER_LIMITER", RateLimiter)
 ADDRESS_LIMITER = web.AppKey("ADDRESS_LIMITER", RateLimiter)
 
+UPSTREAM_HEALTH = web.AppKey("UPSTREAM_HEALTH", UpstreamHealth)
 METRICS = web.AppKey("METRICS", Metrics)
 ACCESS_LOG: web.AppKey[AccessLog] = web.AppKey("ACCESS_LOG")
 

@@ -142,7 +142,11 @@ ROUTE_TEXTS: Final[Mapping[str, Told]] = {
     ),
     "GET /healthz": Told("operation", "进程存活", "The process answers", answer={"status": "ok"}),
     "GET /readyz": Told(
-        "operation", "可以接受请求", "Ready for work", answer={"status": "ready", "running_turns": 0}, fails=(503,)
+        "operation",
+        "可以接受请求",
+        "Ready for work",
+        answer={"status": "ready", "upstream": "ok", "running_turns": 0},
+        fails=(503,),
     ),
     "GET /metrics": Told("operation", "监控指标", "Figures for Prometheus", media="text/plain"),
     "GET /openapi.json": Told("operation", "本文档", "This document", media="application/json"),

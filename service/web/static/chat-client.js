@@ -57,11 +57,13 @@ function fetchTransport(call, onBytes) {
 /** For `wx`, `uni` and their like: every HTTP status is a success there, and chunks may never come. */
 function hostTransport(host) {
   return (call, onBytes) => {
+    // In a browser (uniApp's H5) `uni` cannot stream, but alone knows the paths of files.
+    if (typeof document !== 'undefined' && !call.file) return fetchTransport(call, onBytes);
     const { url, method, headers: header, body: data, file: filePath, timeout } = call;
     let task;
     const done = new Promise((resolve, reject) => {
-      const success = (result) => resolve({ status: result.statusCode, text: textOf(result.data) });
-      const fail = (failure) => reject(new Error(failure.errMsg));
+      const success = ({ statusCode: status, data: body }) => resolve({ status, text: textOf(body) });
+      const fail = ({ errMsg }) => reject(new Error(errMsg));
       const options = { url, header, timeout, success, fail };
       if (filePath) {
         task = host.uploadFile(Object.assign(options, { filePath, name: 'file' }));
@@ -93,9 +95,9 @@ function detectHost() {
 
 function codeFrom(host) {
   return new Promise((resolve, reject) => {
-    const problem = { type: 'login_failed', retryable: false };
-    const fail = (failure) => reject(new ChatError({ code: -1, msg: failure.errMsg, data: problem }));
-    host.login({ success: (result) => resolve(result.code), fail });
+    const data = { type: 'login_failed', retryable: false };
+    const fail = ({ errMsg: msg }) => reject(new ChatError({ code: -1, msg, data }));
+    host.login({ success: ({ code }) => resolve(code), fail });
   });
 }
 
@@ -529,7 +531,6 @@ class Turn {
     });
   }
 
-  /** What leaving a `for await` calls. */
   return(value) {
     this.close();
     return Promise.resolve({ value, done: true });
@@ -547,7 +548,7 @@ class Turn {
 
   _interrupt() {}
 
-  /** Stop listening; on the server the turn goes on, for `attach` or the history. */
+  /** Stop listening; on the server the turn goes on. */
   close() {
     this._closed = true;
     this._interrupt();
@@ -619,7 +620,7 @@ class Turn {
     try {
       const { status, text } = await client._send(spec);
       if (status === 200 && !slice.text) {
-        // Chunks never come here: from now on chats are polled. Some hosts give the whole stream at its end.
+        // Chunks never come here: from now on chats are polled.
         client.streams = false;
         if (!text) return null;
         spec.receiver()(text);
