@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.domain.chat import Question
-from service.domain.running import Cursor
+from service.domain.running import Cursor, RunningTurn
+from service.models import Turn
 from service.web.event_stream import stream_turn
 from service.web.idempotency import key_of
 from service.web.identity import user_of
@@ -17,6 +18,14 @@ from service.web.turns import answer_chat
 
 
 async def post_chat(request: web.Request) -> web.StreamResponse:
+    turn, stream, wait = await _ask(request)
+    if stream:
+        return await stream_turn(request, turn, Cursor(), wait)
+    return await answer_chat(request, turn, wait)
+
+
+async def _ask(request: web.Request) -> tuple[RunningTurn | Turn, bool, float | None]:
+    """Open the turn that is asked for; the question is let go with this call, while its answer may take long."""
     asked = await read_json(request, ChatRequest)
     openid = user_of(request, asked.openid)
     count_user(request, openid)
@@ -31,7 +40,4 @@ async def post_chat(request: web.Request) -> web.StreamResponse:
         idempotency_key=key_of(request, asked.client_id),
         streamed=bool(asked.stream) or asked.wait is not None,
     )
-    turn = await request.app[CHAT].ask(question)
-    if asked.stream:
-        return await stream_turn(request, turn, Cursor(), asked.wait)
-    return await answer_chat(request, turn, asked.wait)
+    return await request.app[CHAT].ask(question), bool(asked.stream), asked.wait
