@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Sequence
 
@@ -31,6 +32,7 @@ def client_address(request: web.Request) -> str:
     return peer
 
 
+@functools.lru_cache(maxsize=4096)
 def site_of(text: str) -> str:
     """What limits are counted by: an IPv4 address itself, of an IPv6 address the network of its site."""
     address = parse_address(text)
@@ -49,6 +51,7 @@ def is_among(text: str, networks: Sequence[Network]) -> bool:
     return address is not None and any(address in network for network in networks)
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_address(text: str) -> Address | None:
     """An address without its zone, IPv4 where it is mapped into IPv6."""
     try:

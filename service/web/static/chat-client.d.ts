@@ -264,7 +264,9 @@ export declare class ChatClient {
   stop(turn_id: string): Promise<Answer>;
 
   /** Page by page, the newest first; each oldest first within. */
-  history(query?: PageQuery & { conversation_id?: string }): AsyncIterableIterator<{ history: HistoryItem[]; next: string | null }>;
+  history(
+    query?: PageQuery & { conversation_id?: string },
+  ): AsyncIterableIterator<{ history: HistoryItem[]; next: string | null }>;
   conversations(query?: PageQuery): AsyncIterableIterator<{ conversations: Conversation[]; next: string | null }>;
   clear(conversation_id?: string): Promise<{ deleted: number }>;
 

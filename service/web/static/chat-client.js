@@ -21,7 +21,7 @@ const TIMING = {
   poll_seconds: 2,
 };
 const SEND_RETRIES = 4; // somebody waits
-const FOLLOW_RETRIES = 30; // the turn goes on without us: about five minutes of trying
+const FOLLOW_RETRIES = 30; // the turn goes on without us: about five minutes
 
 /** Every failure, as an envelope tells it. `code` is -1 where none came; `message` is a sentence for people. */
 class ChatError extends Error {
@@ -410,6 +410,7 @@ class ChatClient {
         if (sent) sent.abort();
       };
       const arm = (ms) => {
+        if (over) return;
         clearTimeout(timer);
         timer = setTimeout(() => giveUp(this._problem('timeout')), ms);
       };
