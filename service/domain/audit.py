@@ -6,11 +6,16 @@ import functools
 import hashlib
 
 from service.models import Turn
+from service.settings import Settings
 from service.storage.audit import AuditEntry
+from service.storage.database import Step
 
 
-def entry_of(turn: Turn) -> AuditEntry:
-    return AuditEntry(
+def audit_of(turn: Turn, settings: Settings) -> list[Step]:
+    """What is to be written with the end of a turn; nothing without AUDIT_DAYS."""
+    if not settings.audit_days:
+        return []
+    entry = AuditEntry(
         turn_id=turn.turn_id,
         user_hash=hash_of(turn.openid),
         kind=turn.kind,
@@ -19,6 +24,7 @@ def entry_of(turn: Turn) -> AuditEntry:
         answer_hash=_sha256(turn.reply + turn.images),
         created_at=turn.updated_at,
     )
+    return [entry.step]
 
 
 @functools.lru_cache(maxsize=10_000)

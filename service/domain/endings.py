@@ -25,13 +25,13 @@ def ended(running: RunningTurn, status: str, error: ServiceError | None, now_ms:
         notice=running.notice,
         updated_at=now_ms,
     )
-    return turn, _settlement(turn, len(running.pictures))
+    return turn, _settlement(turn, len(running.pictures), running.generated_tokens)
 
 
 def interrupted(turn: Turn, now_ms: int) -> tuple[Turn, Settlement]:
     """The closed row of a turn that a crash has cut off, and its settlement."""
     turn = msgspec.structs.replace(turn, status=Status.INTERRUPTED, finish_reason=Status.INTERRUPTED, updated_at=now_ms)
-    return turn, _settlement(turn, 0)
+    return turn, _settlement(turn, 0, 0)
 
 
 def failure_of(turn: Turn) -> ServiceError | None:
@@ -44,7 +44,7 @@ def failure_of(turn: Turn) -> ServiceError | None:
 
 def estimate_tokens(text: str) -> int:
     """About how many tokens a text is: one for a CJK character, one for four others."""
-    wide = sum(character > "\u2e7f" for character in text)
+    wide = (len(text.encode()) - len(text)) // 2  # UTF-8 takes three bytes for most of those
     return wide + (len(text) - wide + 3) // 4
 
 
@@ -61,12 +61,12 @@ def _kept(error: ServiceError) -> str:
     return json.dumps({"code": error.code, "type": error.type, "details": error.details})
 
 
-def _settlement(turn: Turn, images: int) -> Settlement:
+def _settlement(turn: Turn, images: int, generated_tokens: int) -> Settlement:
     """Bill what the upstream counted, else an estimate of what was generated; nothing came, nothing counts."""
     counted = (turn.prompt_tokens or 0) + (turn.completion_tokens or 0)
-    generated = turn.reply or turn.reasoning or images
-    if turn.status == Status.FAILED and not generated:
+    if turn.status == Status.FAILED and not (turn.reply or turn.reasoning or generated_tokens or images):
         return Settlement(tokens=counted, images=0, counts=False)
     if not counted and turn.kind == Kind.CHAT:
-        counted = estimate_tokens(turn.messages) + estimate_tokens(turn.reply) + estimate_tokens(turn.reasoning)
+        shown_tokens = estimate_tokens(turn.reply) + estimate_tokens(turn.reasoning)
+        counted = estimate_tokens(turn.messages) + max(generated_tokens, shown_tokens)
     return Settlement(tokens=counted, images=images, counts=True)

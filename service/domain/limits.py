@@ -47,10 +47,15 @@ class RateLimiter:
         before = max(now, self._full_at.get(key, now))
         wait = before + self._interval - now - self._period
         if wait > 1e-9:
+            self._remember(key, before)
             return Allowance(self._limit, 0, math.ceil(before - now), max(1, math.ceil(wait)))
         self._remember(key, before + self._interval)
         remaining = int(-wait / self._interval + 1e-9)
         return Allowance(self._limit, remaining, math.ceil(before + self._interval - now))
+
+    def __len__(self) -> int:
+        """How many keys are known."""
+        return len(self._full_at)
 
     def _remember(self, key: str, full_at: float) -> None:
         """However many keys come, the memory is bounded: the one that asked longest ago is forgotten."""

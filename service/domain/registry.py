@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from service.domain.running import RunningTurn
@@ -18,7 +17,7 @@ class Registry:
         self._settings = settings
         self._by_id: dict[str, RunningTurn] = {}
         self._by_key: dict[tuple[str, str], RunningTurn] = {}
-        self._per_user: Counter[str] = Counter()
+        self._per_user: dict[str, int] = {}
         self.closed = False
 
     def __iter__(self) -> Iterator[RunningTurn]:
@@ -39,11 +38,11 @@ class Registry:
             raise Unavailable("stopping")
         if len(self._by_id) >= self._settings.max_turns:
             raise Unavailable("overloaded")
-        if self._per_user[turn.openid] >= self._settings.max_turns_per_user:
+        if self._per_user.get(turn.openid, 0) >= self._settings.max_turns_per_user:
             raise TooManyRequests("too_many_turns", retry_after_seconds=5)
         running = RunningTurn(turn)
         self._by_id[turn.turn_id] = running
-        self._per_user[turn.openid] += 1
+        self._per_user[turn.openid] = self._per_user.get(turn.openid, 0) + 1
         if turn.idempotency_key is not None:
             self._by_key[turn.openid, turn.idempotency_key] = running
         return running

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from service.domain.endings import estimate_tokens
 from service.domain.running import RunningTurn
 from service.domain.safety import ContentCheck, ContentRefused, HeldText, hold
 from service.models import Completion, Piece
@@ -19,13 +20,15 @@ class ReplyFilter:
         openid = running.turn.openid
         self._reply: HeldText | None = hold(check, openid=openid)
         self._reasoning: HeldText | None = hold(check, openid=openid)
-        self.refused = False
 
     async def add(self, piece: Piece | Completion) -> None:
         """Take a piece. Raises ContentRefused after the reply was taken back, ServiceError for want of a verdict."""
         if self._reply is None or self._reasoning is None:
             self._running.add(piece)
             return
+        # Refused, stopped or held back at the end: it was generated, and is paid for.
+        self._running.usage = piece.usage or self._running.usage
+        self._running.generated_tokens += estimate_tokens(piece.reply) + estimate_tokens(piece.reasoning)
         try:
             reply = await self._reply.feed(piece.reply)
             reasoning = await self._reasoning.feed(piece.reasoning)

@@ -40,6 +40,7 @@ class RunningTurn:
         "ended",
         "finish_reason",
         "first_piece_at",
+        "generated_tokens",
         "links",
         "model",
         "notice",
@@ -70,6 +71,7 @@ class RunningTurn:
         self.finish_reason: str | None = None
         self.notice = turn.notice
         self.first_piece_at: float | None = None
+        self.generated_tokens = 0  # an estimate, where not all that is generated is shown
         self.working = False
         self.ended = False
         self.trouble: ServiceError | None = None  # the end cannot be stored for now

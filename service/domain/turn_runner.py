@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from service.clock import Clock, seconds_to_midnight
 from service.domain import endings
-from service.domain.audit import entry_of
+from service.domain.audit import audit_of
 from service.domain.pace import Pace
 from service.domain.registry import Registry
 from service.domain.running import RunningTurn
@@ -108,7 +108,7 @@ class TurnRunner:
     async def _store_end(self, running: RunningTurn, closed: Turn, settlement: Settlement) -> None:
         """Store the end, for as long as it takes: the answer is paid for."""
         self._count(running, closed)
-        audit = [entry_of(closed).step] if self._settings.audit_days else []
+        audit = audit_of(closed, self._settings)
         pause = self._pace.store_retry_seconds
         while True:
             try:

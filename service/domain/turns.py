@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from service.clock import Clock
 from service.domain import endings
+from service.domain.audit import audit_of
 from service.domain.registry import Registry
 from service.domain.running import RunningTurn
 from service.domain.turn_runner import TurnRunner, Work
@@ -101,7 +102,7 @@ class Turns:
         left = await self._store.list_running()
         for turn in left:
             closed, settlement = endings.interrupted(turn, self._clock.now_ms())
-            await self._store.close(closed, settlement)
+            await self._store.close(closed, settlement, *audit_of(closed, self._settings))
         return len(left)
 
     async def _find_replay(self, turn: Turn) -> RunningTurn | Turn | None:

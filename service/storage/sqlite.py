@@ -23,6 +23,7 @@ _WRITER_PRAGMAS = """
     PRAGMA busy_timeout = 5000;
     PRAGMA cache_size = -4096;
     PRAGMA journal_size_limit = 67108864;
+    PRAGMA secure_delete = ON;
 """
 
 

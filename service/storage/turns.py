@@ -21,7 +21,8 @@ _INSERT = f"""INSERT INTO turns ({_COLUMNS}) VALUES ({", ".join(f"${n}" for n in
 # Counts the turn, and takes its reservation from the day's quota unless that would overrun it.
 _RESERVE = """
     INSERT INTO users (openid, created_at, last_seen_at, day, day_turns, day_tokens, day_images, total_turns)
-    VALUES ($1, $2, $2, $3, 1, $4, $5, 1)
+    SELECT $1, $2, $2, $3, 1, $4, $5, 1
+    WHERE CAST($6 AS BIGINT) >= 1 AND CAST($7 AS BIGINT) >= $4 AND CAST($8 AS BIGINT) >= $5
     ON CONFLICT (openid) DO UPDATE SET
         last_seen_at = excluded.last_seen_at,
         day_turns = CASE WHEN users.day = excluded.day THEN users.day_turns ELSE 0 END + 1,

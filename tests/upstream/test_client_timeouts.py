@@ -1,0 +1,115 @@
+"""The four clocks: connect, first byte, silence, whole."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from service.errors import UpstreamError
+from service.models import ChatAsk
+from service.upstream.client import UpstreamClient
+from tests.fakes.upstream import Answer, FakeUpstream
+from tests.upstream.conftest import MakeClient, on_both_ways
+
+pytestmark = on_both_ways
+
+
+@pytest.fixture
+def full_port() -> Iterator[int]:
+    """A port whose queue of connections is full: the next one is never taken."""
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for filling in (first, second):
+            filling.setblocking(False)
+            filling.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+async def times_out(client: UpstreamClient, ask: ChatAsk, type_: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(UpstreamError) as caught:
+        await client.complete(ask)
+    assert (caught.value.type, caught.value.details) == (type_, {"retryable": True})
+    assert time.monotonic() - started < 3
+    assert client.in_use == 0
+
+
+async def test_a_connect_that_hangs_is_tried_three_times(
+    make_client: MakeClient, ask: ChatAsk, full_port: int, pauses: list[float]
+) -> None:
+    client = await make_client(openai_base_url=f"http://127.0.0.1:{full_port}/v1", connect_timeout_seconds=0.1)
+    await times_out(client, ask, "upstream_unavailable")
+    assert len(pauses) == 2
+
+
+async def test_a_head_that_does_not_come_is_not_asked_for_again(
+    make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    upstream.answer_with(Answer.stall())
+    await times_out(await make_client(first_byte_timeout_seconds=0.1), ask, "upstream_timeout")
+    assert len(upstream.calls) == 1
+    await upstream.hung_up()
+
+
+async def test_the_first_byte_of_a_body_has_the_limit_of_the_first_byte(
+    make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    upstream.answer_with(Answer.raw(asyncio.Event()))
+    await times_out(await make_client(first_byte_timeout_seconds=0.1), ask, "upstream_timeout")
+    upstream.answer_with(Answer.raw(gate := asyncio.Event(), *Answer.completion("late").steps))
+    client = await make_client(idle_timeout_seconds=0.1)
+    asking = asyncio.ensure_future(client.complete(ask))
+    await upstream.called(2)
+    asyncio.get_running_loop().call_later(0.2, gate.set)
+    assert (await asking).reply == "late"
+
+
+async def test_a_body_that_falls_silent_is_given_up(
+    make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    upstream.answer_with(Answer.raw(b'{"choices":', asyncio.Event()))
+    await times_out(await make_client(idle_timeout_seconds=0.1), ask, "upstream_timeout")
+    await upstream.hung_up()
+
+
+async def test_a_stream_that_falls_silent_is_given_up_after_what_came(
+    make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    upstream.answer_with(Answer.stream("first", asyncio.Event(), "second"))
+    client = await make_client(idle_timeout_seconds=0.1)
+    pieces = client.stream(ask)
+    assert (await anext(pieces)).reply == "first"
+    with pytest.raises(UpstreamError, match="upstream_timeout"):
+        await anext(pieces)
+    await upstream.hung_up()
+
+
+async def test_a_body_that_trickles_on_is_given_up_when_the_whole_time_is_over(
+    make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        try:
+            while not writer.is_closing():
+                writer.write(b" ")
+                await asyncio.sleep(0.05)
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = await make_client(openai_base_url=f"http://127.0.0.1:{port}/v1", max_turn_seconds=0.2)
+        await times_out(client, ask, "upstream_timeout")
+
+
+async def test_no_answer_at_all_is_given_up_when_the_whole_time_is_over(
+    make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    upstream.answer_with(Answer.stall())
+    await times_out(await make_client(max_turn_seconds=0.2), ask, "upstream_timeout")

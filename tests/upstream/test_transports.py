@@ -1,0 +1,159 @@
+"""Both ways of asking for a whole answer, on the wire: they read, keep and give up connections alike."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from contextlib import suppress
+
+import pytest
+
+from service.errors import UpstreamError
+from service.models import ChatAsk
+from service.tracing import traceparent
+from tests.fakes.raw_upstream import End, RawUpstream, Step, body, chunked, whole
+from tests.fakes.upstream import FakeUpstream
+from tests.upstream.conftest import MakeClient, on_both_ways
+
+pytestmark = on_both_ways
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+
+
+async def replies(make_client: MakeClient, ask: ChatAsk, upstream: RawUpstream, times: int = 2) -> list[str]:
+    client = await make_client(openai_base_url=upstream.base_url)
+    came = [(await client.complete(ask)).reply for _ in range(times)]
+    assert client.in_use == 0
+    return came
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [whole("first")],
+        [whole("first")[:-20], whole("first")[-20:]],
+        [chunked(body("first"))],
+        [chunked(body("first")[:9], body("first")[9:], trailer=b"X-Sum: 1\r\n")],
+        [whole("first", "Connection: keep-alive", version="1.0")],
+        [CONTINUE + whole("first")],
+        [CONTINUE, HINTS, HINTS, whole("first")],
+    ],
+    ids=["length", "two writes", "chunked", "two chunks, trailer", "1.0 kept", "100", "100, 103, 103"],
+)
+async def test_a_whole_answer_leaves_its_connection_to_the_next(
+    make_client: MakeClient, ask: ChatAsk, script: list[Step]
+) -> None:
+    async with RawUpstream(script) as upstream:
+        assert await replies(make_client, ask, upstream) == ["first", "hello"]
+        assert upstream.asked == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [b"HTTP/1.1 200 OK\r\n\r\n" + body("first"), End.CLOSE],
+        [whole("first", "Connection: close")],
+        [whole("first", version="1.0")],
+        [whole("first") + whole("of somebody else")],
+    ],
+    ids=["until the end", "close", "1.0", "two answers"],
+)
+async def test_a_connection_that_cannot_be_kept_is_not(
+    make_client: MakeClient, ask: ChatAsk, script: list[Step]
+) -> None:
+    async with RawUpstream(script) as upstream:
+        assert await replies(make_client, ask, upstream) == ["first", "hello"]
+        assert upstream.asked == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [b"SSH-2.0-OpenSSH_9.2\r\n"],
+        [b"\x15\x03\x01\x00\x02\x02\x16\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 20_000 + b"\r\n\r\n"],
+        [CONTINUE + b"garbage\r\n\r\n"],
+        [whole()[:-3], End.CLOSE],
+        [chunked(body())[:-9], End.CLOSE],
+        [chunked(body()).replace(b"\r\n{", b"\r\n\r\n{", 1)],
+        [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: foo\r\nConnection: upgrade\r\n\r\nfoo"],
+        [b"HTTP/1.1 204 No Content\r\n\r\n"],
+    ],
+    ids=["ssh", "tls", "length", "long head", "after 100", "half", "half chunked", "bad chunk", "upgrade", "empty"],
+)
+async def test_what_is_no_answer_is_invalid_and_told_once(
+    make_client: MakeClient, ask: ChatAsk, script: list[Step]
+) -> None:
+    async with RawUpstream(script) as upstream:
+        client = await make_client(openai_base_url=upstream.base_url)
+        with pytest.raises(UpstreamError) as caught:
+            await client.complete(ask)
+        assert (caught.value.type, caught.value.details) == ("upstream_invalid", {"retryable": True})
+        assert client.in_use == 0
+        assert (await client.complete(ask)).reply == "hello"
+        assert len(upstream.asked) == 2
+
+
+async def test_a_connection_closed_while_idle_is_not_used(
+    make_client: MakeClient, ask: ChatAsk, pauses: list[float]
+) -> None:
+    async with RawUpstream([whole("first"), End.IDLE]) as upstream:
+        client = await make_client(openai_base_url=upstream.base_url)
+        await client.complete(ask)
+        await upstream.noticed.wait()
+        assert (await client.complete(ask)).reply == "hello"
+        assert upstream.asked == [1, 2]
+    assert pauses == []
+
+
+async def test_a_connection_reset_while_it_is_written_to_costs_no_answer(
+    make_client: MakeClient, ask: ChatAsk, pauses: list[float]
+) -> None:
+    async with RawUpstream([whole("first")], [End.UNREAD]) as upstream:
+        assert await replies(make_client, ask, upstream) == ["first", "hello"]
+        assert upstream.asked == [1, 2]
+    assert pauses == [0.0]
+
+
+async def test_interim_answers_do_not_stop_the_clock(make_client: MakeClient, ask: ChatAsk) -> None:
+    left = asyncio.Event()
+
+    async def hint(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not reader.at_eof():
+            writer.write(HINTS)
+            await asyncio.sleep(0.01)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        left.set()
+
+    async with await asyncio.start_server(hint, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = await make_client(openai_base_url=f"http://127.0.0.1:{port}/v1", first_byte_timeout_seconds=0.1)
+        with pytest.raises(UpstreamError, match="upstream_timeout"):
+            await client.complete(ask)
+        assert client.in_use == 0
+        await left.wait()
+
+
+async def test_a_compressed_answer_is_read(make_client: MakeClient, ask: ChatAsk) -> None:
+    packed = gzip.compress(body("packed"))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    async with RawUpstream([head + packed]) as upstream:
+        assert await replies(make_client, ask, upstream) == ["packed", "hello"]
+        assert upstream.asked == [1, 1]
+
+
+async def test_the_trace_goes_on_to_the_upstream(make_client: MakeClient, ask: ChatAsk, upstream: FakeUpstream) -> None:
+    client = await make_client()
+    await client.complete(ask)
+    traceparent.set(TRACE)
+    await client.complete(ask)
+    async for _ in client.stream(ask):
+        pass
+    async with client.request("GET", "/models"):
+        pass
+    assert [call.headers.get("traceparent") for call in upstream.calls] == [None, TRACE, TRACE, TRACE]
