@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 
@@ -196,20 +197,23 @@ async def test_wait_ends_a_stream_with_the_place_to_go_on(api: Api, upstream: Fa
 
 async def test_a_stuck_reader_is_let_go_and_the_turn_goes_on(start: Start, upstream: FakeUpstream):
     api = await start(pace=Pace(write_timeout_seconds=0.2))
-    upstream.answer_with(Answer.stream(*["x" * 100_000] * 50))
-    reader, writer = await asyncio.open_connection("127.0.0.1", api.client.port, limit=1)
+    upstream.answer_with(Answer.stream(*["x" * 100_000] * 120))
+    small = socket.socket()
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # the kernel takes megabytes otherwise
+    small.connect(("127.0.0.1", api.client.port))
+    reader, writer = await asyncio.open_connection(sock=small, limit=1)
     body = b'{"openid":"ann","stream":true,"messages":[{"role":"user","content":"hi"}]}'
     writer.write(
-        b"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST /api/chat HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
     )
     await upstream.called()
     (item,) = await api.history()
     done = await api.data(f"/api/turns/{item['turn_id']}?wait=20")
-    assert (done["status"], len(done["reply"])) == ("completed", 5_000_000)
+    assert (done["status"], len(done["reply"])) == ("completed", 12_000_000)
     received = 0
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(1 << 16):
             received += len(data)
-    assert received < 5_000_000
+    assert received < 12_000_000
     writer.close()
