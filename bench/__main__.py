@@ -16,6 +16,7 @@ from bench.figures import KEYS
 from bench.fresh import measure_memory, measure_starts
 from bench.growth import measure_growth
 from bench.machine import Cores, allow_open_files, described
+from bench.pictures import measure_pictures
 from bench.processes import ROOT, BenchError
 from bench.rates import measure_rates
 from bench.report import markdown
@@ -111,11 +112,13 @@ def _wanted(subjects: list[Subject], only: list[str]) -> list[Subject]:
 def _measure(stage: Stage, subjects: list[Subject], keys: list[str]) -> None:
     plain = [subject for subject in subjects if subject.plain]
     one_service = [subject for subject in plain if not subject.is_service or subject.name in _MAIN]
+    services = [subject for subject in one_service if subject.is_service]
     steps: list[tuple[tuple[str, ...], Callable[[], None]]] = [
         (("start",), lambda: measure_starts(stage, one_service)),
         (("memory",), lambda: measure_memory(stage, one_service)),
+        (("pictures",), lambda: measure_pictures(stage, services)),
         (_RATES, lambda: measure_rates(stage, subjects, keys)),
-        (("growth",), lambda: measure_growth(stage, [one for one in one_service if one.is_service])),
+        (("growth",), lambda: measure_growth(stage, services)),
     ]
     for names, step in steps:
         if any(name in keys for name in names):

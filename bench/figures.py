@@ -26,6 +26,7 @@ PIECE_RATE = Measure("stream", "stream pieces", "pieces/s")
 FIRST_PIECE = Measure("latency", "first piece, added over direct", "ms", 2)
 STREAM_KIB = Measure("memory", "an open slow stream", "KiB", 1)
 IDLE_MIB = Measure("start", "idle memory", "MiB", 1)
+PICTURES_MIB = Measure("pictures", "20 pictures of 30 MB at once, over idle", "MiB", 1)
 START_SECONDS = Measure("start", "exec to first answer", "s", 2)
 HISTORY_RATE = Measure("history", "GET /api/history, 20 turns", "requests/s")
 CHAT_GROWTH = Measure("growth", "a turn, large store : small", "x", 2)
@@ -41,6 +42,7 @@ MEASURES = (
     STREAM_KIB,
     IDLE_MIB,
     START_SECONDS,
+    PICTURES_MIB,
     HISTORY_RATE,
     CHAT_GROWTH,
     PAGE_GROWTH,

@@ -10,7 +10,7 @@ import msgspec
 
 
 class Requests(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """As many requests as possible: each connection asks its own, again and again.
+    """As many requests as possible: each connection asks its own, again and again; with no time at all, once.
 
     Shape: `must_have` stands `times` times in every answer's body.
     """

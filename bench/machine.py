@@ -81,11 +81,20 @@ def cpu_seconds(process_id: int) -> float:
 
 
 def resident_kib(process_id: int) -> float:
+    return _status_kib(process_id, "VmRSS:")
+
+
+def peak_kib(process_id: int) -> float:
+    """The most that was ever resident. Source: proc_pid_status(5)."""
+    return _status_kib(process_id, "VmHWM:")
+
+
+def _status_kib(process_id: int, field: str) -> float:
     try:
         lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
     except OSError:
         return 0.0
-    return float(next((line.split()[1] for line in lines if line.startswith("VmRSS:")), 0))
+    return float(next((line.split()[1] for line in lines if line.startswith(field)), 0))
 
 
 def _stat(process_id: int) -> list[str]:

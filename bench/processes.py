@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from bench.jobs import Job, Report
-from bench.machine import cpu_seconds, group_members, on_core, resident_kib
+from bench.machine import cpu_seconds, group_members, on_core, peak_kib, resident_kib
 
 ROOT = Path(__file__).resolve().parent.parent
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
@@ -42,6 +42,10 @@ class Running:
     def memory_kib(self) -> float:
         """What is resident of the whole process group."""
         return sum(resident_kib(member) for member in group_members(self.process.pid)) or math.nan
+
+    def peak_kib(self) -> float:
+        """The most that was resident, as if every process of the group had been at its peak at once."""
+        return sum(peak_kib(member) for member in group_members(self.process.pid)) or math.nan
 
     def cpu_seconds(self) -> float:
         return sum(cpu_seconds(member) for member in group_members(self.process.pid)) or math.nan

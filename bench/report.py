@@ -15,6 +15,7 @@ from bench.figures import (
     HISTORY_RATE,
     IDLE_MIB,
     PAGE_GROWTH,
+    PICTURES_MIB,
     PIECE_RATE,
     START_SECONDS,
     STREAM_KIB,
@@ -28,7 +29,7 @@ _HAVE_RATIO = (CHAT_RATE, CHAT_P99, PIECE_RATE)
 _GROUPS: dict[str, tuple[Measure, ...]] = {
     "chat": (CHAT_RATE, CHAT_P99, CHAT_CPU, CHAT_ADDED),
     "stream": (PIECE_RATE, FIRST_PIECE, STREAM_KIB),
-    "process": (START_SECONDS, IDLE_MIB),
+    "process": (START_SECONDS, IDLE_MIB, PICTURES_MIB),
     "history": (HISTORY_RATE, CHAT_GROWTH, PAGE_GROWTH),
 }
 

@@ -21,6 +21,7 @@ USERS = 64
 BARE = "bare aiohttp"
 BARE_READS = "bare aiohttp, whole reads"
 SERVICE = "service, AUTH=required"
+FILES = "files"  # in the working folder
 _SECRET = "the-benchmark-signs-its-own-tokens-with-this"  # noqa: S105 - opens nothing but a store that is thrown away
 
 # Everything that limits is on, and set so high that it never refuses. The empty values are the defaults, whatever the
@@ -28,6 +29,7 @@ _SECRET = "the-benchmark-signs-its-own-tokens-with-this"  # noqa: S105 - opens n
 _SERVICE_SETTINGS = {entry.name.upper(): "" for entry in fields(Settings)} | {
     "HOST": "127.0.0.1",
     "DATABASE_URL": "sqlite:///bench.db",
+    "FILES_DIR": FILES,
     "AUTH_SECRET": _SECRET,
     "RATE_LIMIT": "1000000/second",
     "IP_RATE_LIMIT": "1000000/second",
@@ -66,12 +68,20 @@ class Subject:
         """POST a chat as one of the users, as bytes of HTTP."""
         form: dict[str, object] = {"model": MODEL} if self.path.startswith("/v1") else {"openid": openid(user)}
         form |= {"stream": True} if stream else {}
-        body = json.dumps(form | {"messages": [{"role": "user", "content": message}]}).encode()
-        head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        return self._request("POST", self.path, user, head) + body
+        return self._post(self.path, user, form | {"messages": [{"role": "user", "content": message}]})
+
+    def image(self, prompt: str, *, user: int = 0) -> bytes:
+        """POST an image request that is answered with links."""
+        form: dict[str, object] = {"openid": openid(user), "prompt": prompt, "response_format": "url"}
+        return self._post("/api/image", user, form)
 
     def history(self, user: int) -> bytes:
         return self._request("GET", f"/api/history/{openid(user)}?limit=20", user)
+
+    def _post(self, path: str, user: int, form: dict[str, object]) -> bytes:
+        body = json.dumps(form).encode()
+        head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        return self._request("POST", path, user, head) + body
 
     def _request(self, method: str, path: str, user: int, head: str = "") -> bytes:
         if self.secret:

@@ -1,24 +1,29 @@
 """The zero-delay upstream: OpenAI's chat completions on a bare asyncio protocol, in a process of its own.
 
-It knows three paths of one call (plain, streamed, streamed slowly) and nothing else of HTTP: it must never be what
-is measured. `PORT=… python -m bench.upstream`
+It knows three paths of one call (plain, streamed, streamed slowly), draws one picture, and knows nothing else of
+HTTP: it must never be what is measured. `PORT=… python -m bench.upstream`
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 from typing import cast
 
 import uvloop
 
+from bench.drawn import drawn
 from bench.script import ORDER, STREAM_HEAD, chunks, completion
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _STREAM = re.compile(rb'"stream": ?true')
-_TARGET = b"POST /v1/chat/completions "
+_CHAT = b"POST /v1/chat/completions "
+_DRAW = b"POST /v1/images/generations "
 _REFUSED = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+_numbers = itertools.cycle(range(100))
 
 
 class Upstream(asyncio.Protocol):
@@ -41,12 +46,15 @@ class Upstream(asyncio.Protocol):
         if head_end < 0:
             return
         length = _LENGTH.search(data, 0, head_end)
-        if not data.startswith(_TARGET) or length is None:
+        if not data.startswith((_CHAT, _DRAW)) or length is None:
             self._transport.write(_REFUSED)
             self._transport.close()
         elif len(data) >= head_end + 4 + int(length[1]):
             self._buffer = b""
-            self._answer(data[head_end + 4 :])
+            if data.startswith(_DRAW):
+                self._send(drawn(next(_numbers)))
+            else:
+                self._answer(data[head_end + 4 :])
 
     def _answer(self, body: bytes) -> None:
         if not _STREAM.search(body):
@@ -54,8 +62,11 @@ class Upstream(asyncio.Protocol):
             return
         wanted = ORDER.search(body)
         pieces, pause_ms = (int(wanted[1]), int(wanted[2])) if wanted else (5, 0)
-        self._rest, self._sent, self._pause_seconds = chunks(pieces), 0, pause_ms / 1000
         self._transport.write(STREAM_HEAD)
+        self._send(chunks(pieces), pause_ms / 1000)
+
+    def _send(self, pieces: tuple[bytes, ...], pause_seconds: float = 0.0) -> None:
+        self._rest, self._sent, self._pause_seconds = pieces, 0, pause_seconds
         self._next_piece()
 
     def _next_piece(self) -> None:

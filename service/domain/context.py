@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
 
-from service.models import Kind, Message, TextPart, Turn
+from service.models import ImagePart, Kind, Message, Turn
 
 _MESSAGES = msgspec.json.Decoder(list[Message])
+_DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,[\w+/=-]+", re.ASCII)
+_PICTURE_CHARACTERS = 1000  # about what models count for one
 
 
 def remembered(turns: Sequence[Turn], max_chars: int) -> list[Message]:
     """The messages of stored turns, given newest first, as far as they fit; returned oldest first.
 
-    Units: characters of text. A turn goes in whole or not at all, and nothing older than one left out.
+    Units: characters of text. A turn goes in whole or not at all, and nothing older than one left out. Its pictures go
+    in again, as the next question may be about them; those that the model drew do not.
     """
     kept: list[list[Message]] = []
     for turn in turns:
         if turn.kind != Kind.CHAT or not turn.reply:
             continue
-        messages = [*_own_words(turn), Message("assistant", turn.reply)]
-        max_chars -= sum(len(message.text) for message in messages)
+        own = [message for message in _MESSAGES.decode(turn.messages) if message.role != "system"]
+        messages = [*own, Message("assistant", _DATA_URL.sub("[image]", turn.reply))]
+        max_chars -= sum(map(_cost, messages))
         if max_chars < 0:
             break
         kept.append(messages)
@@ -54,14 +59,9 @@ def title_of(messages: Sequence[Message]) -> str:
     return ""
 
 
-def _own_words(turn: Turn) -> list[Message]:
-    """A stored turn's messages without its system messages and pictures: those are not told twice."""
-    found = []
-    for message in _MESSAGES.decode(turn.messages):
-        if message.role == "system":
-            continue
-        if isinstance(message.content, str):
-            found.append(message)
-        elif texts := [part for part in message.content if isinstance(part, TextPart)]:
-            found.append(Message(message.role, list(texts)))
-    return found
+def _cost(message: Message) -> int:
+    """Units: characters, and what a picture is taken for."""
+    pictures = (
+        [] if isinstance(message.content, str) else [part for part in message.content if isinstance(part, ImagePart)]
+    )
+    return len(message.text) + _PICTURE_CHARACTERS * len(pictures)

@@ -8,10 +8,12 @@ not known here. Everything that touches the disk runs in threads.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import secrets
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import Final
 from service.clock import Clock
 from service.domain.file_writer import FileWriter, disk_errors
 from service.domain.picture_types import PICTURE_TYPES
-from service.errors import NotFound
+from service.errors import NotFound, StartError
 
 _NAME: Final = re.compile(rf"[0-9a-f]{{40}}\.(?:{'|'.join(kind.extension for kind in PICTURE_TYPES)})", re.ASCII)
 _PART: Final = ".part"
@@ -37,11 +39,12 @@ class FileStore:
         self._ttl_ms = ttl_seconds * 1000
         self._clock = clock
         self._used_bytes = 0
+        self._swept: deque[str] = deque()
         # Between a sweep and a rename: a file may not be swept for its age while the same content arrives again.
         self._lock = threading.Lock()
 
     async def open(self) -> None:
-        """Make the folder and clear what a crash left. Raises: Unavailable."""
+        """Make the folder and clear what a crash left. Raises: StartError, Unavailable."""
         await asyncio.to_thread(self._open)
 
     def path_of(self, name: str) -> Path:
@@ -70,9 +73,14 @@ class FileStore:
         if _NAME.fullmatch(name):
             await asyncio.to_thread(self._remove, name)
 
-    async def sweep(self) -> list[str]:
-        """Remove what is past its time, and the oldest files beyond the budget; give their names."""
-        return await asyncio.to_thread(self._sweep)
+    async def sweep(self) -> None:
+        """Remove what is past its time, and the oldest files beyond the budget. Raises: Unavailable."""
+        await asyncio.to_thread(self._sweep)
+
+    def take_swept(self) -> list[str]:
+        """The names that were swept since this was last asked, whatever the reason; not those that are there again."""
+        names = {self._swept.popleft() for _ in range(len(self._swept))}
+        return [name for name in names if not (self._directory / name).exists()]
 
     def _adopt(self, part: Path, name: str, size: int) -> None:
         """Give a written file its name, as the youngest of all."""
@@ -87,8 +95,12 @@ class FileStore:
             self._sweep(keep=name)
 
     def _open(self) -> None:
-        with disk_errors():
+        try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not os.access(self._directory, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise StartError(f"FILES_DIR={str(self._directory)!r} cannot be used: {error.strerror}.") from None
         self._sweep()
 
     def _sync_directory(self) -> None:
@@ -105,8 +117,7 @@ class FileStore:
                 self._used_bytes -= path.stat().st_size
                 path.unlink()
 
-    def _sweep(self, keep: str = "") -> list[str]:
-        removed = []
+    def _sweep(self, keep: str = "") -> None:
         now_ms = self._clock.now_ms()
         with self._lock, disk_errors():
             files = sorted(self._survey(now_ms))
@@ -117,8 +128,7 @@ class FileStore:
                 if name != keep:
                     (self._directory / name).unlink(missing_ok=True)
                     self._used_bytes -= size
-                    removed.append(name)
-        return removed
+                    self._swept.append(name)
 
     def _survey(self, now_ms: int) -> Iterator[tuple[int, str, int]]:
         """Our files with their age and size; leftovers are removed on the way, strangers left alone."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -26,6 +27,8 @@ from service.upstream.images import RemotePicture, draw
 from service.upstream.pictures import find_pictures
 
 PARTIAL = "images_partial"
+
+T = TypeVar("T")
 
 
 class ImageQuestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,11 +79,9 @@ class Images:
         return self._settings.openai_image_model or (self._settings.openai_model if by_chat else "")
 
     async def _adopt(self, question: ImageQuestion) -> tuple[str, ...]:
-        adopted = [
-            await self._pictures.adopt(url, question.openid, f"images[{place}]")
-            for place, url in enumerate(question.references)
-        ]
-        return tuple(adopted)
+        places = {f"images[{number}]": url for number, url in enumerate(question.references)}
+        adopted = await self._pictures.adopt_all(places, question.openid)
+        return tuple(adopted[url] for url in question.references)
 
     def _new_turn(self, question: ImageQuestion, model: str) -> Turn:
         now_ms = self._clock.now_ms()
@@ -116,27 +117,24 @@ class Images:
                 raise
             failure = error
         missing = question.n - len(running.pictures)
-        calls = (self._draw(question, model, running, 1) for _ in range(missing))
-        for result in await asyncio.gather(*calls, return_exceptions=True):
-            if isinstance(result, ServiceError):
-                failure = result
-            elif result is not None:
-                raise result
+        _, later = await _settled(self._draw(question, model, running, 1) for _ in range(missing))
         if not running.pictures:
-            raise failure or UpstreamError("no_picture", retryable=True)
+            raise later or failure or UpstreamError("no_picture", retryable=True)
         if len(running.pictures) < question.n:
             running.notice = PARTIAL
 
     async def _draw(self, question: ImageQuestion, model: str, running: RunningTurn, n: int) -> None:
-        """Make one call and store what it gives."""
+        """Make one call and store what it gives; a picture that cannot be had does not spoil the others."""
         draw_by = self._draw_by_chat if self._settings.openai_image_api == "chat" else self._draw_by_images
-        found = await draw_by(question, model, running, n)
+        found, failure = await _settled(await draw_by(question, model, running, n))
+        if failure is not None and not found:
+            raise failure
         room = question.n - len(running.pictures)
         running.pictures += tuple(found[:room])
 
     async def _draw_by_images(
         self, question: ImageQuestion, model: str, running: RunningTurn, n: int
-    ) -> Sequence[Picture]:
+    ) -> Iterable[Awaitable[Picture]]:
         references = [await self._pictures.inline(url) for url in question.references]
         ask = ImageAsk(
             prompt=question.prompt,
@@ -147,7 +145,7 @@ class Images:
             references=tuple(references),
         )
         drawn = await draw(self._upstream, ask, self._pictures.new_file)
-        return await asyncio.gather(*(self._keep(picture, question.openid) for picture in drawn))
+        return [self._keep(picture, question.openid) for picture in drawn]
 
     async def _keep(self, picture: StoredFile | RemotePicture, openid: str) -> Picture:
         if isinstance(picture, RemotePicture):
@@ -156,7 +154,7 @@ class Images:
 
     async def _draw_by_chat(
         self, question: ImageQuestion, model: str, running: RunningTurn, n: int
-    ) -> Sequence[Picture]:
+    ) -> Iterable[Awaitable[Picture]]:
         prompt = f"{question.prompt}\n\n{question.size}" if question.size else question.prompt
         references = [await self._pictures.inline(url) for url in question.references]
         messages = msgspec.json.encode([_message(prompt, references)])
@@ -166,7 +164,21 @@ class Images:
         urls = list(dict.fromkeys((*answer.images, *find_pictures(answer.reply))))
         if not urls:
             raise UpstreamError("no_picture", retryable=True)
-        return await asyncio.gather(*(self._pictures.bring(url, question.openid) for url in urls[: question.n]))
+        return [self._pictures.bring(url, question.openid) for url in urls[: question.n]]
+
+
+async def _settled(work: Iterable[Awaitable[T]]) -> tuple[list[T], ServiceError | None]:
+    """What came of each, side by side, and the last failure. Raises what is no ServiceError."""
+    values: list[T] = []
+    failure: ServiceError | None = None
+    for result in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(result, ServiceError):
+            failure = result
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            values.append(result)
+    return values, failure
 
 
 def _message(prompt: str, references: Sequence[str]) -> Message:

@@ -9,6 +9,7 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 
 from service.domain.file_links import FileLink
+from service.domain.file_writer import StoredFile
 from service.domain.pictures import mime_of
 from service.errors import BadRequest, UnsupportedMedia
 from service.web.answers import FileAnswer
@@ -31,7 +32,6 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     headers = {
         "Content-Type": mime_of(name),
         "Cache-Control": "private, max-age=86400, immutable",
-        "ETag": f'"{name}"',
         "X-Content-Type-Options": "nosniff",
         # Nothing in a picture may run, whoever opens it as a page.
         "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -53,20 +53,22 @@ async def post_file(request: web.Request) -> web.Response:
 
 
 async def _take_upload(request: web.Request, form: MultipartReader) -> web.Response:
-    """Read the form's `openid` where it has one, then its file; the owner must be known before the file comes."""
+    """Read the form's file, and its `openid` where it has one: some clients send it behind the file."""
     openid: str | None = request.query.get("openid")
+    stored: StoredFile | None = None
     for _ in range(_MOST_PARTS):
         part = await form.next()
         if not isinstance(part, BodyPartReader):
             break
-        if part.filename is not None:
-            owner = user_of(request, openid)
-            stored = await request.app[PICTURES].take(_chunks(part), owner)
-            answer = FileAnswer(url=link_to(request, stored.name), name=stored.name, mime=stored.mime, size=stored.size)
-            return success(answer)
-        if part.name == "openid":
+        if part.filename is not None and stored is None:
+            stored = await request.app[PICTURES].take(_chunks(part))
+        elif part.name == "openid":
             openid = (await part.read_chunk(_LONGEST_OPENID_BYTES)).decode("utf-8", "replace")
-    raise BadRequest("missing_field", field="file")
+    owner = user_of(request, openid)
+    if stored is None:
+        raise BadRequest("missing_field", field="file")
+    await request.app[PICTURES].own(stored, owner)
+    return success(FileAnswer(url=link_to(request, stored.name), name=stored.name, mime=stored.mime, size=stored.size))
 
 
 async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:

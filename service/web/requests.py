@@ -57,7 +57,7 @@ class FileQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    before: Annotated[str, Meta(max_length=64)] = ""
+    before: Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9_-]*$")] = ""
     conversation_id: Identifier | None = None
 
 
@@ -66,7 +66,7 @@ class ClearRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProfileRequest(msgspec.Struct, frozen=True, kw_only=True):
-    nickname: Annotated[str, Meta(max_length=64)] | None = None
+    nickname: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")] | None = None
     avatar: Annotated[str, Meta(max_length=2048, pattern=r"^(https://\S+)?$")] | None = None
     email: Annotated[str, Meta(max_length=254, pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$")] | None = None
 

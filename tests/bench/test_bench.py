@@ -1,6 +1,8 @@
 """The benchmark itself: it must not take a failure for speed, nor leave anything behind."""
 
 import asyncio
+import base64
+import json
 import os
 import signal
 import subprocess
@@ -11,17 +13,18 @@ from pathlib import Path
 from typing import cast
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
-from bench.figures import CHAT_RATE, Figures
+from bench.drawn import PICTURE_BYTES, drawn
 from bench.jobs import Latencies, Requests, Streams
 from bench.load import main as do_job
 from bench.processes import ROOT
-from bench.report import markdown
 from bench.script import REPLY, STREAM_HEAD, chunks, completion, said
 from bench.subjects import BARE, SERVICE
 from bench.wire import Connection
 from bench.work import check_stream
+from service.domain.picture_types import measure
 
 COMMAND = [sys.executable, "-m", "bench", "--quick"]
 
@@ -121,25 +124,23 @@ async def test_an_answer_is_the_same_however_the_network_cuts_it() -> None:
     assert said(3) == b"piece00000 piece00001 piece00002 "
 
 
-def test_the_ratio_is_that_of_the_same_round_so_that_a_slow_round_slows_both() -> None:
-    figures = Figures([BARE, SERVICE])
-    for bare, service in ((1000, 900), (500, 450), (2000, 1800)):
-        figures.add(CHAT_RATE, BARE, bare)
-        figures.add(CHAT_RATE, SERVICE, service)
+def test_what_the_upstream_draws_is_a_whole_picture_and_each_another() -> None:
+    answers = [b"".join(drawn(number)).partition(b"\r\n\r\n") for number in (0, 1)]
+    first, second = (base64.b64decode(json.loads(body)["data"][0]["b64_json"]) for _, _, body in answers)
 
-    text = markdown(figures, ["a machine"], ["nginx: not there"])
-
-    assert "| 900 (450..1,800) · 0.90 x |" in text
-    assert "at least 0.80 x bare | 0.90 x | reached |" in text
-    assert "Skipped: nginx: not there" in text
+    assert f"Content-Length: {len(answers[0][2])}".encode() in answers[0][0]
+    assert len(first) == PICTURE_BYTES >= 30_000_000
+    assert measure(first) == (3200, 3134)
+    assert first != second
 
 
-def test_a_missed_floor_is_told_as_missed() -> None:
-    figures = Figures([BARE, SERVICE])
-    figures.add(CHAT_RATE, BARE, 1000)
-    figures.add(CHAT_RATE, SERVICE, 700)
+async def test_with_no_time_at_all_each_connection_asks_once_and_a_wrong_answer_is_still_an_error() -> None:
+    async with server_that_answers(completion()) as port:
+        job = msgspec.structs.replace(plain_job(port), connections=3, seconds=0, warmup_seconds=0)
+        report = await do_job(job)
+        wrong = await do_job(msgspec.structs.replace(job, times=2))
 
-    assert "at least 0.80 x bare | 0.70 x | **missed** |" in markdown(figures, [], [])
+    assert (report.event, report.answers, wrong.event) == ("done", 3, "error")
 
 
 def test_one_command_measures_the_service_beside_the_reference_and_leaves_a_table_and_a_chart(tmp_path: Path) -> None:

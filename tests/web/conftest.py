@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from service.app import create_app
 from service.clock import SystemClock
 from service.domain.pace import Pace
 from service.settings import Settings
+from service.web.broken_requests import answer_broken_requests
 from tests.fakes.upstream import FakeUpstream
 from tests.web.event_reader import Event, read_events
 
 SECRET = "planted-secret-of-the-tests-0123456789"
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 Start = Callable[..., Awaitable["Api"]]
 
 
@@ -78,6 +84,17 @@ class Api:
 
 
 @pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """In memory where that is possible: waiting for a shared disk to sync is most of what a test would do."""
+    if not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < 1 << 28:
+        yield tmp_path
+        return
+    folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="pytest-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
 async def upstream() -> AsyncIterator[FakeUpstream]:
     async with FakeUpstream() as fake:
         yield fake
@@ -89,7 +106,7 @@ async def start(upstream: FakeUpstream, tmp_path: Path) -> AsyncIterator[Start]:
     running: list[TestClient[Any, Any]] = []
     clock = SetClock()
 
-    async def start(*, pace: Pace | None = None, **values: str) -> Api:
+    async def start(*, pace: Pace | None = None, routes: Iterable[web.RouteDef] = (), **values: str) -> Api:
         while running:
             await running.pop().close()
         base = {
@@ -100,9 +117,14 @@ async def start(upstream: FakeUpstream, tmp_path: Path) -> AsyncIterator[Start]:
             "AUTH_SECRET": SECRET,
             "MSG_LANGUAGE": "en",
         }
-        app = create_app(Settings.from_mapping({**base, **values}), clock=clock, pace=pace)
+        settings = Settings.from_mapping({**base, **values})
+        app = create_app(settings, clock=clock, pace=pace)
+        app.add_routes(routes)
         server = TestServer(app)
         await server.start_server(access_log=None)
+        assert server.runner
+        assert server.runner.server
+        answer_broken_requests(server.runner.server, settings.msg_language)
         client: TestClient[Any, Any] = TestClient(server)
         running.append(client)
         return Api(client, clock)

@@ -1,16 +1,17 @@
-"""POST /api/image and the files behind it."""
+"""POST /api/image: both of the upstream's ways, several at once, parts, failures."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
+from tests.fakes.pictures import SVG, png_chunk, png_header
 from tests.fakes.upstream import PNG, Answer, FakeUpstream
 from tests.web.conftest import Api, Start
+from tests.web.test_files import fetch
 
 DATA_URL = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 DRAWN = {"b64_json": base64.b64encode(PNG).decode()}
@@ -20,12 +21,6 @@ async def draw(api: Api, **more: Any) -> Any:
     return await api.data("/api/image", {"prompt": "a cat", "openid": "ann", **more})
 
 
-async def fetch(api: Api, link: str, **options: Any) -> tuple[int, bytes, Any]:
-    parts = urlsplit(link)
-    async with api.client.get(f"{parts.path}?{parts.query}", **options) as response:
-        return response.status, await response.read(), response.headers
-
-
 async def test_the_seeds_request_gives_pictures(api: Api, upstream: FakeUpstream):
     data = await api.data("/api/image", {"prompt": "a cat", "n": 2, "size": "512x512"})
     assert data["images"] == [DATA_URL, DATA_URL]
@@ -33,50 +28,6 @@ async def test_the_seeds_request_gives_pictures(api: Api, upstream: FakeUpstream
     asked = upstream.calls[0].json
     assert (asked["prompt"], asked["n"], asked["size"]) == ("a cat", 2, "512x512")
     assert "model" not in asked
-
-
-async def test_links_give_the_stored_file_with_safe_headers(api: Api):
-    (link,) = (await draw(api))["download_links"]
-    status, body, headers = await fetch(api, link)
-    assert (status, body, headers["Content-Type"]) == (200, PNG, "image/png")
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert "max-age" in headers["Cache-Control"]
-    status, body, _ = await fetch(api, link, headers={"Range": "bytes=1-3"})
-    assert (status, body) == (206, b"PNG")
-    status, _, _ = await fetch(api, link, headers={"If-None-Match": headers["ETag"]})
-    assert status == 304
-
-
-async def test_a_link_that_was_changed_or_has_expired_is_a_404(api: Api):
-    (link,) = (await draw(api))["download_links"]
-    name = urlsplit(link).path.rpartition("/")[2]
-    for forged in (
-        link.replace("signature=", "signature=0")[:-1],
-        link.replace("expires=1", "expires=2"),
-        link.replace(name, "0" * 40 + ".png"),
-    ):
-        assert (await fetch(api, forged))[0] == 404
-    api.clock.ahead_ms = 3 * 86_400_000
-    assert (await fetch(api, link))[0] == 404
-
-
-@pytest.mark.parametrize("name", ["..%2f..%2fservice.db", "%2e%2e", "a.png", "x" * 300, "%00.png"])
-async def test_no_path_leads_out_of_the_folder(api: Api, name: str):
-    async with api.client.get(f"/api/files/{name}?expires=9999999999&signature={'0' * 32}") as response:
-        assert response.status == 404
-
-
-async def test_with_a_public_url_pictures_are_links_on_it(start: Start):
-    api = await start(PUBLIC_URL="https://api.example.com")
-    data = await draw(api)
-    assert data["images"] == data["download_links"]
-    assert data["images"][0].startswith("https://api.example.com/api/files/")
-    assert (await draw(api, response_format="b64"))["images"] == [DATA_URL]
-
-
-async def test_without_one_links_are_given_when_asked_for(api: Api):
-    data = await draw(api, response_format="url")
-    assert data["images"] == data["download_links"]
 
 
 async def test_a_remote_picture_is_fetched_and_stored(api: Api, upstream: FakeUpstream):
@@ -173,3 +124,54 @@ async def test_reference_pictures_go_to_edits_as_files(api: Api, upstream: FakeU
 async def test_a_reference_that_is_no_picture_names_its_place(api: Api, url: str):
     status, envelope = await api.post("/api/image", {"prompt": "x", "images": [DATA_URL, url]})
     assert (status, envelope["data"]["field"]) == (400, "images[1]")
+
+
+async def test_a_reference_larger_than_pictures_may_be_is_told_with_its_place(api: Api):
+    bomb = png_header(50_000, 50_000) + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b"")
+    body = {"prompt": "x", "images": [DATA_URL, f"data:image/png;base64,{base64.b64encode(bomb).decode()}"]}
+    status, envelope = await api.post("/api/image", body)
+    assert (status, envelope["data"]["type"], envelope["data"]["field"]) == (413, "too_many_pixels", "images[1]")
+
+
+@pytest.mark.parametrize("way", ["images", "chat"])
+async def test_a_picture_that_cannot_be_had_does_not_spoil_the_others(start: Start, upstream: FakeUpstream, way: str):
+    api = await start(OPENAI_IMAGE_API=way)
+    links = [f"{upstream.origin}/{name}.png" for name in ("gone", "picture")]
+    drawn = {
+        "images": Answer.json({"data": [{"url": link} for link in links]}),
+        "chat": Answer.completion(" ".join(f"![a cat]({link})" for link in links)),
+    }
+    upstream.answer_with(drawn[way], Answer.error(404), Answer.raw(PNG), Answer.error(400, "no more"))
+    data = await draw(api, n=2)
+    assert (data["images"], data["status"]) == ([DATA_URL], "completed")
+    assert data["notice"]
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [PNG[:40], b"", SVG, png_header(50_000, 50_000) + png_chunk(b"IEND", b"")],
+    ids=["cut off", "empty", "a program", "a bomb"],
+)
+@pytest.mark.parametrize("inline", [True, False])
+async def test_what_the_upstream_draws_and_is_no_picture_is_its_failure_and_not_the_clients(
+    start: Start, upstream: FakeUpstream, picture: bytes, inline: bool
+):
+    api = await start(OPENAI_IMAGE_API="chat")
+    link = f"data:image/png;base64,{base64.b64encode(picture).decode()}=" if inline else f"{upstream.origin}/p.png"
+    upstream.answer_with(Answer.completion(f"![a cat]({link})"), Answer.raw(picture))
+    status, envelope = await api.post("/api/image", {"prompt": "a cat"})
+    assert (status, envelope["code"], envelope["data"]["type"]) == (500, 500, "picture_unavailable")
+    assert "field" not in envelope["data"]
+
+
+async def test_an_image_turn_is_told_as_a_stream_too(api: Api, upstream: FakeUpstream):
+    gate = asyncio.Event()
+    upstream.answer_with(Answer.json({"data": [DRAWN]}).held(gate))
+    data = await draw(api, **{"async": True})
+    reading = asyncio.create_task(api.resume(data["turn_id"]))
+    await upstream.called()
+    gate.set()
+    events = await reading
+    assert [event.name for event in events] == ["start", "done"]
+    assert (events[1].data["images"], events[1].data["status"]) == ([DATA_URL], "completed")
+    assert [event.data for event in await api.resume(data["turn_id"])] == [event.data for event in events]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import io
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import FormData
 
+from tests.fakes.pictures import png_chunk, png_header
 from tests.fakes.upstream import PNG, Answer, FakeUpstream
 from tests.web.conftest import Api, Start
+from tests.web.event_reader import joined
 
 DATA_URL = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 
@@ -18,7 +21,7 @@ async def upload(api: Api, data: bytes = PNG, openid: str | None = "ann", **opti
     form = FormData()
     if openid is not None:
         form.add_field("openid", openid)
-    form.add_field("file", data, filename="cat.png", content_type="application/octet-stream")
+    form.add_field("file", io.BytesIO(data), filename="cat.png", content_type="application/octet-stream")
     async with api.client.post("/api/files", data=form, **options) as response:
         return response.status, await response.json()
 
@@ -56,6 +59,40 @@ async def test_an_upload_has_an_owner_and_a_file(api: Api):
     assert status == 415
 
 
+async def test_the_owner_may_be_told_behind_the_file(api: Api, upstream: FakeUpstream):
+    form = FormData()
+    form.add_field("file", PNG, filename="cat.png")
+    form.add_field("openid", "ann")
+    async with api.client.post("/api/files", data=form) as response:
+        assert response.status == 200, await response.text()
+    assert (await api.data("/api/user/ann/erase", {}))["deleted"] == 1
+
+
+async def test_so_many_pictures_are_refused_with_the_place_of_the_first_too_many(api: Api, upstream: FakeUpstream):
+    parts = [{"type": "image_url", "image_url": {"url": DATA_URL}}] * 21
+    status, envelope = await api.post("/api/chat", {"openid": "ann", "messages": [{"role": "user", "content": parts}]})
+    assert (status, envelope["data"]["field"]) == (400, "messages[0].content[20].image_url.url")
+    await api.data("/api/chat", {"openid": "ann", "messages": [{"role": "user", "content": parts[1:]}]})
+    assert len(upstream.calls[0].json["messages"][0]["content"]) == 20
+
+
+async def test_a_link_is_not_a_way_to_send_the_upstream_more_than_it_can_take(api: Api):
+    large = png_header(9, 9) + png_chunk(b"IDAT", bytes(7 << 20)) + png_chunk(b"IEND", b"")
+    _, envelope = await upload(api, large)
+    parts = [{"type": "image_url", "image_url": {"url": envelope["data"]["url"]}}] * 5
+    status, envelope = await api.post("/api/chat", {"openid": "ann", "messages": [{"role": "user", "content": parts}]})
+    assert (status, envelope["data"]["type"]) == (413, "body_too_large")
+
+
+async def test_a_link_that_has_expired_is_told_as_that_with_its_place(api: Api):
+    _, envelope = await upload(api)
+    api.clock.ahead_ms = 3 * 86_400_000
+    parts = [{"type": "image_url", "image_url": {"url": envelope["data"]["url"]}}]
+    status, envelope = await api.post("/api/chat", {"openid": "ann", "messages": [{"role": "user", "content": parts}]})
+    assert (status, envelope["data"]["type"]) == (404, "file_not_found")
+    assert envelope["data"]["field"] == "messages[0].content[0].image_url.url"
+
+
 async def test_inline_pictures_are_stored_once_and_shown_as_links(api: Api, upstream: FakeUpstream):
     await ask_with(api, DATA_URL)
     assert upstream.calls[0].json["messages"][0]["content"][1]["image_url"]["url"] == DATA_URL
@@ -83,6 +120,18 @@ async def test_a_picture_that_the_model_draws_in_chat_is_kept_and_its_link_works
     assert item["images"] == data["download_links"]
 
 
+async def test_a_picture_that_the_reply_holds_whole_is_a_link_in_its_end(api: Api, upstream: FakeUpstream):
+    words = f"Here: ![cat]({DATA_URL})!"
+    upstream.answer_with(Answer.stream(words[:40], words[40:]))
+    events = await api.stream("draw a cat")
+    done = events[-1].data
+    assert joined(events) == words
+    assert done["images"] == [DATA_URL]
+    assert done["reply"] == f"Here: ![cat]({done['download_links'][0]})!"
+    (item,) = await api.history()
+    assert item["reply"] == done["reply"]
+
+
 async def test_a_picture_beside_the_text_is_kept_too(api: Api, upstream: FakeUpstream):
     upstream.answer_with(Answer.completion("Here.", images=[{"type": "image_url", "image_url": {"url": DATA_URL}}]))
     data = await api.chat("draw a cat")
@@ -102,3 +151,17 @@ async def test_drawn_pictures_bear_the_label_where_that_is_set(start: Start):
     drawn = base64.b64decode(data["images"][0].partition(",")[2])
     assert b"tEXtAIGC" in drawn
     assert b'"ContentProducer":"the maker"' in drawn
+
+
+async def test_the_next_question_may_be_about_an_earlier_picture(api: Api, upstream: FakeUpstream):
+    first = await ask_with(api, DATA_URL)
+    await api.chat("and on the left?", conversation_id=first["conversation_id"])
+    assert upstream.calls[1].json["messages"][0]["content"][1]["image_url"]["url"] == DATA_URL
+
+
+async def test_a_drawn_picture_does_not_crowd_the_context(api: Api, upstream: FakeUpstream):
+    upstream.answer_with(Answer.completion(f"![cat]({DATA_URL}) " + "data:image/png;base64," + "A" * 80_000))
+    first = await api.chat("draw")
+    await api.chat("again", conversation_id=first["conversation_id"])
+    told = [message["content"] for message in upstream.calls[1].json["messages"]]
+    assert told == ["draw", "![cat]([image]) [image]", "again"]
