@@ -13,6 +13,7 @@ import contextlib
 import gc
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -25,9 +26,11 @@ from service import __version__
 from service.app import access_tokens, create_app, drain
 from service.clock import SystemClock
 from service.demo import DemoUpstream
+from service.domain.tokens import is_openid
 from service.errors import StartError
 from service.logs import set_up_logging
 from service.settings import Settings
+from service.web.broken_requests import answer_broken_requests
 from service.web.connections import ConnectionCaps
 
 _log = logging.getLogger("service")
@@ -46,10 +49,12 @@ def main() -> int:
         settings = Settings.from_mapping(_read_environment())
         set_up_logging(settings)
         if arguments.command == "token":
+            if not is_openid(arguments.openid):
+                raise StartError("OPENID must be 1 to 128 characters that can be printed.")
             print(access_tokens(settings, SystemClock()).mint(arguments.openid))
             return 0
-        if not settings.openai_api_key and not arguments.demo:
-            raise StartError("OPENAI_API_KEY is not set: put it into .env (see .env.example), or try `run.py --demo`.")
+        if not arguments.demo:
+            _require_key(settings)
         with asyncio.Runner(loop_factory=_new_event_loop) as runner:
             runner.run(_serve(settings, demo=arguments.demo))
     except StartError as error:
@@ -69,9 +74,21 @@ def _parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _require_key(settings: Settings) -> None:
+    key = settings.openai_api_key
+    if not re.fullmatch(r"[\x21-\x7e]+", key):  # it goes into a header; an example's placeholder does not fit
+        wrong = "is no key" if key else "is not set"
+        raise StartError(f"OPENAI_API_KEY {wrong}: put yours into .env (see .env.example), or try `run.py --demo`.")
+
+
 def _read_environment() -> dict[str, str | None]:
     """`.env` beside this file; the environment wins."""
-    return {**dotenv_values(Path(__file__).with_name(".env"), interpolate=False), **os.environ}
+    path = Path(__file__).with_name(".env")
+    try:
+        kept = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"{path} cannot be read as UTF-8: {error}.") from None
+    return {**kept, **os.environ}
 
 
 async def _serve(settings: Settings, *, demo: bool) -> None:
@@ -105,6 +122,7 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> None:
     await runner.setup()
     if runner.server is not None:
         ConnectionCaps(runner.server, settings)
+        answer_broken_requests(runner.server, settings.msg_language)
     try:
         await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
     except OSError as error:

@@ -34,6 +34,7 @@ from service.domain.upstream_health import UpstreamHealth
 from service.metrics import Metrics
 from service.settings import Settings
 from service.storage.audit import AuditStore
+from service.storage.database import Database
 from service.storage.files import FileOwnerStore
 from service.storage.opening import data_folder, open_database
 from service.storage.refresh_tokens import RefreshTokenStore
@@ -101,21 +102,6 @@ async def _furnish(app: web.Application) -> AsyncIterator[None]:
         await upstream.open()
         stack.push_async_callback(upstream.close)
 
-        files = FileStore(
-            Path(settings.files_dir),
-            max_bytes=settings.files_max_bytes,
-            ttl_seconds=settings.files_ttl_seconds,
-            clock=clock,
-        )
-        await files.open()
-        downloader = Downloader(
-            max_bytes=LARGEST_PICTURE_BYTES,
-            timeout_seconds=settings.idle_timeout_seconds,
-            trusted_origins=frozenset({settings.openai_base_url}),
-        )
-        await downloader.open()
-        stack.push_async_callback(downloader.close)
-
         turn_store = TurnStore(database)
         registry = Registry(settings)
         runner = TurnRunner(turn_store, registry, settings, clock, pace, metrics, app[keys.UPSTREAM_HEALTH])
@@ -124,8 +110,7 @@ async def _furnish(app: web.Application) -> AsyncIterator[None]:
         app[keys.TURNS] = turns
         wechat = await stack.enter_async_context(open_wechat(settings))
         check = make_content_check(settings, WeChatContentCheck(wechat, clock))
-        links = FileLinks(load_keys(settings.auth_secret, data_folder(settings)))
-        pictures = Pictures(files, FileOwnerStore(database), downloader, links, settings, clock)
+        pictures = await _open_pictures(stack, settings, database, clock)
         ids = IdMaker()
         app[keys.PICTURES] = pictures
         app[keys.CHAT] = Chat(turns, turn_store, pictures, check, upstream, settings, clock, ids)
@@ -150,6 +135,27 @@ async def _furnish(app: web.Application) -> AsyncIterator[None]:
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep.run()))
         stack.push_async_callback(turns.drain, 0)
         yield
+
+
+async def _open_pictures(
+    stack: contextlib.AsyncExitStack, settings: Settings, database: Database, clock: Clock
+) -> Pictures:
+    files = FileStore(
+        Path(settings.files_dir),
+        max_bytes=settings.files_max_bytes,
+        ttl_seconds=settings.files_ttl_seconds,
+        clock=clock,
+    )
+    await files.open()
+    downloader = Downloader(
+        max_bytes=LARGEST_PICTURE_BYTES,
+        timeout_seconds=settings.idle_timeout_seconds,
+        trusted_origins=frozenset({settings.openai_base_url}),
+    )
+    await downloader.open()
+    stack.push_async_callback(downloader.close)
+    links = FileLinks(load_keys(settings.auth_secret, data_folder(settings)))
+    return Pictures(files, FileOwnerStore(database), downloader, links, settings, clock)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -47,7 +47,8 @@ class MaskingFormatter(logging.Formatter):
     def __init__(self, inner: logging.Formatter, secrets: tuple[str, ...]) -> None:
         super().__init__()
         self._inner = inner
-        self._secrets = secrets
+        # As they are, and as JSON writes them.
+        self._secrets = {text for secret in secrets for text in (secret, json.dumps(secret, ensure_ascii=False)[1:-1])}
 
     def format(self, record: logging.LogRecord) -> str:
         line = self._inner.format(record)

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -76,11 +76,10 @@ def names(raw: str) -> tuple[str, ...]:
 
 
 def origins(raw: str) -> tuple[str, ...]:
-    found = names(raw)
-    for origin in found:
-        parts = urlsplit(origin)
-        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
-            raise ValueError("* or a comma list of origins such as https://app.example.com, without a path")
+    """Browsers send an origin in small letters."""
+    found = tuple(name.lower() for name in names(raw))
+    if not all(origin == "*" or _is_origin(origin) for origin in found):
+        raise ValueError("* or a comma list of origins such as https://app.example.com, without a path")
     return found
 
 
@@ -109,8 +108,8 @@ def secrets(raw: str) -> tuple[str, ...]:
 
 
 def http_url(raw: str) -> str:
-    parts = urlsplit(raw)
-    if raw and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+    parts = _split(raw)
+    if raw and (parts is None or parts.query or parts.fragment):
         raise ValueError("an http:// or https:// address without a query")
     return raw.rstrip("/")
 
@@ -122,13 +121,31 @@ def base_url(raw: str) -> str:
     was pasted says exactly where it is: only the endpoint is cut off.
     """
     url = http_url(raw)
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("an address without a name and a password: what the upstream asks for is OPENAI_API_KEY")
     base = re.sub(r"/+(chat/completions|completions|images/generations|models)$", "", url)
-    if base != url or re.search(r"/v\d+[a-z0-9]*(/|$)", urlsplit(url).path):
+    if base != url or re.search(r"/v\d+[a-z0-9]*(/|$)", urlsplit(url).path, re.IGNORECASE):
         return base
     return url + "/v1"
 
 
 def database_url(raw: str) -> str:
-    if not re.match(r"sqlite:///[^/?#]|sqlite:////[^/?#]", raw):
+    # Every connection to :memory: would be a database of its own.
+    if not re.fullmatch(r"sqlite:////?[^/?#][^?#]*(?<!/)(?<!:memory:)", raw):
         raise ValueError("sqlite:///relative/path.db or sqlite:////absolute/path.db")
     return raw
+
+
+def _is_origin(text: str) -> bool:
+    parts = _split(text)
+    return parts is not None and text == f"{parts.scheme}://{parts.netloc}" and "@" not in text
+
+
+def _split(text: str) -> SplitResult | None:
+    """The parts of an http address; None where it is none."""
+    try:
+        parts = urlsplit(text)
+        sane = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"\s", text)
+    except ValueError:
+        return None
+    return parts if sane else None

@@ -5,9 +5,11 @@ A field's variable is its name in capitals. An empty value is no value: the defa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from service import setting_kinds as kind
 from service.errors import StartError
@@ -40,6 +42,8 @@ class Settings:
         kind.choice("auto", "one-api", "deepseek", "siliconflow", "openrouter", "moonshot", "openai"), "auto"
     )
     system_prompt: str = _setting(kind.text, "")
+    upstream_transport: str = _setting(kind.choice("direct", "session"), "direct")
+    upstream_proxy: str = _setting(kind.http_url, "", secret=True)
     connect_timeout_seconds: float = _setting(kind.seconds(0.1, 600), "5")
     first_byte_timeout_seconds: float = _setting(kind.seconds(0.1, 3600), "120")
     idle_timeout_seconds: float = _setting(kind.seconds(0.1, 3600), "60")
@@ -105,7 +109,9 @@ class Settings:
 
     def for_demo(self, upstream_url: str) -> Settings:
         """The same settings with the built-in upstream in the place of the real one."""
-        return replace(self, openai_base_url=upstream_url, openai_api_key="demo", openai_balance="one-api")
+        return replace(
+            self, openai_base_url=upstream_url, openai_api_key="demo", openai_balance="one-api", upstream_proxy=""
+        )
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -115,7 +121,8 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret text, for blanking them out of logs."""
-        found = (self.openai_api_key, *self.auth_secret, self.admin_token, self.wechat_secret)
+        proxy_password = urlsplit(self.upstream_proxy).password or ""
+        found = (self.openai_api_key, *self.auth_secret, self.admin_token, self.wechat_secret, proxy_password)
         return tuple(secret for secret in found if secret)
 
     def __repr__(self) -> str:
@@ -130,5 +137,6 @@ def _parse(key: str, raw: str, metadata: Mapping[str, Any]) -> Any:
     try:
         return metadata["parse"](raw)
     except ValueError as error:
-        shown = "***" if metadata["secret"] else repr(raw)
+        # An address may bear a password.
+        shown = "***" if metadata["secret"] else repr(re.sub(r"//[^/@]*@", "//***@", raw))
         raise StartError(f"{key}={shown} is not valid; allowed is {error}.") from None

@@ -87,6 +87,20 @@ def test_no_secret_is_in_the_repr():
     assert "planted" not in repr(Settings.from_mapping(secrets))
 
 
+def test_the_password_of_a_proxy_is_a_secret():
+    settings = Settings.from_mapping({"UPSTREAM_PROXY": "http://user:planted-4@proxy.example:3128"})
+    assert "planted-4" in settings.secrets
+    assert "planted" not in repr(settings)
+    with pytest.raises(StartError) as caught:
+        Settings.from_mapping({"UPSTREAM_PROXY": "ftp://user:planted-4@proxy.example"})
+    assert "planted" not in str(caught.value)
+
+
+def test_the_demo_goes_to_its_own_upstream_through_no_proxy():
+    settings = Settings.from_mapping({"UPSTREAM_PROXY": "http://proxy.example:3128"})
+    assert settings.for_demo("http://127.0.0.1:1/v1").upstream_proxy == ""
+
+
 def test_sizes_and_rates_are_written_as_people_do():
     settings = Settings.from_mapping(
         {"MAX_BODY_BYTES": "1 MiB", "FILES_MAX_BYTES": "3G", "RATE_LIMIT": "0", "IP_RATE_LIMIT": "5/second"}

@@ -16,6 +16,7 @@ from service.errors import UpstreamError
 from service.settings import Settings
 from service.upstream import failures
 from service.upstream.failures import Failure, Mask
+from service.upstream.transport import Response
 from service.upstream.wire import LARGEST_ANSWER_BYTES, Unusable
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class BodyReader:
         self.settings = settings
         self.mask = Mask(settings.secrets, settings.openai_base_url)
 
-    async def read_some(self, response: aiohttp.ClientResponse, seconds: float) -> bytes:
+    async def read_some(self, response: Response, seconds: float) -> bytes:
         """Read what has arrived, or wait so long for more. Nothing: the body has ended.
 
         Raises aiohttp.ClientError, TimeoutError.
@@ -41,7 +42,7 @@ class BodyReader:
         async with asyncio.timeout(seconds):
             return await content.readany()
 
-    async def chunks(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, response: Response) -> AsyncGenerator[bytes, None]:
         """Read a body as it arrives. Raises UpstreamError."""
         seconds = self.settings.first_byte_timeout_seconds
         try:
@@ -51,7 +52,7 @@ class BodyReader:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self.broken(error, response) from None
 
-    async def read_body(self, response: aiohttp.ClientResponse, limit_bytes: int = LARGEST_ANSWER_BYTES) -> bytes:
+    async def read_body(self, response: Response, limit_bytes: int = LARGEST_ANSWER_BYTES) -> bytes:
         """Read a whole body. Raises UpstreamError, also where it is larger than the limit."""
         parts: list[bytes] = []
         size = 0
@@ -67,11 +68,11 @@ class BodyReader:
             raise self.broken(error, response) from None
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def unusable(self, unusable: Unusable, response: aiohttp.ClientResponse) -> UpstreamError:
+    def unusable(self, unusable: Unusable, response: Response) -> UpstreamError:
         """Judge and log an answer that is none."""
         return self.report(failures.from_unusable(unusable, self.mask), response.method, response.url.path)
 
-    def broken(self, error: Exception, response: aiohttp.ClientResponse) -> UpstreamError:
+    def broken(self, error: Exception, response: Response) -> UpstreamError:
         """Judge and log an answer that stopped coming."""
         return self.report(failures.from_broken_body(error, self.mask), response.method, response.url.path)
 

@@ -13,10 +13,11 @@ from yarl import URL
 
 from service.models import ChatAsk, Completion, Piece
 from service.upstream.answers import read_completion
-from service.upstream.exchange import Exchange, Request
+from service.upstream.exchange import Exchange
 from service.upstream.failures import StreamOptionsRejected
 from service.upstream.pieces import StreamReader
 from service.upstream.session import UpstreamSession
+from service.upstream.transport import Request, Response
 from service.upstream.wire import Unusable, chat_body
 
 _TAIL_SECONDS = 5.0  # after a finish_reason only the usage is still to come
@@ -30,7 +31,7 @@ class UpstreamClient(UpstreamSession):
 
     async def complete(self, ask: ChatAsk) -> Completion:
         """Ask for one whole answer. Raises UpstreamError, Unavailable."""
-        async with self._ask(chat_body(ask)) as response:
+        async with self._ask(chat_body(ask), whole=True) as response:
             body = await self.read_body(response)
             try:
                 return read_completion(body)
@@ -76,9 +77,10 @@ class UpstreamClient(UpstreamSession):
                 raise self.unusable(reader.failure, response)
             await self._end(response)
 
-    async def _end(self, response: aiohttp.ClientResponse) -> None:
+    async def _end(self, response: Response) -> None:
         with suppress(aiohttp.ClientError, TimeoutError):  # then it is closed instead
             await self.read_some(response, _END_SECONDS)
 
-    def _ask(self, body: bytes) -> Exchange:
-        return Exchange(self, Request("POST", URL(self.settings.openai_base_url + "/chat/completions"), body))
+    def _ask(self, body: bytes, *, whole: bool = False) -> Exchange:
+        url = URL(self.settings.openai_base_url + "/chat/completions")
+        return Exchange(self, Request("POST", url, body, whole=whole))

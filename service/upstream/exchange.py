@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
-from yarl import URL
 
 from service.errors import Unavailable
 from service.upstream import failures
 from service.upstream.failures import Failure
 from service.upstream.retries import parse_retry_after, pause_seconds
+from service.upstream.transport import Request, Response
 
 if TYPE_CHECKING:
     from service.upstream.session import UpstreamSession
@@ -27,18 +25,7 @@ logger = logging.getLogger(__name__)
 _REFUSAL_SECONDS: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Shape: `body` is JSON; `form` makes the same form anew for each attempt."""
-
-    method: str
-    url: URL
-    body: bytes | None = None
-    form: Callable[[], aiohttp.FormData] | None = None
-    params: Mapping[str, str] | None = None
-
-
-class Exchange(AbstractAsyncContextManager[aiohttp.ClientResponse]):
+class Exchange(AbstractAsyncContextManager[Response]):
     """Entered, it has sent the request and gives an answer with a status of success; left, it lets the connection go.
 
     Raises UpstreamError, and Unavailable while every connection is out.
@@ -50,7 +37,7 @@ class Exchange(AbstractAsyncContextManager[aiohttp.ClientResponse]):
         self._session = session
         self._request = request
 
-    async def __aenter__(self) -> aiohttp.ClientResponse:
+    async def __aenter__(self) -> Response:
         session = self._session
         if session.in_use >= session.limit:
             raise Unavailable("overloaded")
@@ -63,13 +50,15 @@ class Exchange(AbstractAsyncContextManager[aiohttp.ClientResponse]):
             session.in_use -= 1
             raise
         # A timer, not asyncio.timeout: the block may lie inside of a generator, which other tasks can leave.
-        self._guard = self._loop.call_at(self._deadline, self._give_up)
+        whole = self._response.content.is_eof()
+        self._guard = None if whole else self._loop.call_at(self._deadline, self._give_up)
         return self._response
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._guard.cancel()
+        if self._guard is not None:
+            self._guard.cancel()
         self._session.in_use -= 1
         self._response.close()  # a connection whose body has come whole is back in the pool already
         if isinstance(error, aiohttp.ClientError | TimeoutError):
@@ -79,11 +68,11 @@ class Exchange(AbstractAsyncContextManager[aiohttp.ClientResponse]):
         self._response.content.set_exception(TimeoutError("the whole time is over"))
         self._response.close()
 
-    async def _succeed(self) -> aiohttp.ClientResponse:
+    async def _succeed(self) -> Response:
         retried = 0
         while True:
             answer = await self._attempt()
-            if isinstance(answer, aiohttp.ClientResponse):
+            if not isinstance(answer, Failure):
                 return answer
             pause = pause_seconds(
                 answer.repeat,
@@ -98,18 +87,18 @@ class Exchange(AbstractAsyncContextManager[aiohttp.ClientResponse]):
             retried += 1
             await self._session.sleep(pause)
 
-    async def _attempt(self) -> aiohttp.ClientResponse | Failure:
+    async def _attempt(self) -> Response | Failure:
         session, started = self._session, self._loop.time()
         try:
-            async with asyncio.timeout_at(min(started + session.settings.first_byte_timeout_seconds, self._deadline)):
-                response = await session.send(self._request)
+            until = min(started + session.settings.first_byte_timeout_seconds, self._deadline)
+            response = await session.send(self._request, until)
         except (aiohttp.ClientError, TimeoutError) as error:
             waited = self._loop.time() - started
             reused = session.reused_a_connection()
             return failures.from_exception(error, session.mask, reused=reused, waited_seconds=waited)
         return response if response.status < 300 else await self._refusal(response)
 
-    async def _refusal(self, response: aiohttp.ClientResponse) -> Failure:
+    async def _refusal(self, response: Response) -> Failure:
         body = bytearray()
         try:
             while len(body) < failures.MOST_ERROR_BYTES:

@@ -1,5 +1,6 @@
 """The one long-lived ClientSession with its bounded pool and prebuilt headers.
 
+Whole answers may take a faster way over the same pool (direct.py), everything else goes by `ClientSession.request`.
 It refuses to know what is asked and what an answer means.
 """
 
@@ -19,8 +20,11 @@ from yarl import URL
 
 from service import __version__
 from service.settings import Settings
+from service.tracing import traceparent
 from service.upstream.bodies import BodyReader
-from service.upstream.exchange import Exchange, Request
+from service.upstream.direct import DirectTransport
+from service.upstream.exchange import Exchange
+from service.upstream.transport import Request, Response
 
 _SPARE_CONNECTIONS: Final = 32  # for pictures and balances beside the turns
 _KEEP_ALIVE_SECONDS: Final = 30
@@ -50,6 +54,7 @@ class UpstreamSession(BodyReader):
         self._json_headers = self._headers.copy()
         self._json_headers["Content-Type"] = "application/json"
         self._session: aiohttp.ClientSession | None = None
+        self._direct: DirectTransport | None = None
 
     async def open(self) -> None:
         self._session = aiohttp.ClientSession(
@@ -57,7 +62,12 @@ class UpstreamSession(BodyReader):
             cookie_jar=aiohttp.DummyCookieJar(),
             # All but the connect runs on our own clocks: aiohttp's default ends healthy streams after 300 s.
             timeout=aiohttp.ClientTimeout(total=None, connect=self.settings.connect_timeout_seconds),
+            proxy=self.settings.upstream_proxy or None,
         )
+        # The one switch between the two ways. A proxy is told other things than an upstream: the session knows how.
+        if self.settings.upstream_transport == "direct" and not self.settings.upstream_proxy:
+            seconds = self.settings.connect_timeout_seconds
+            self._direct = DirectTransport(self._session, self._json_headers, connect_seconds=seconds)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -72,7 +82,7 @@ class UpstreamSession(BodyReader):
         form: Callable[[], aiohttp.FormData] | None = None,
         params: Mapping[str, str] | None = None,
         base_url: str | None = None,
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    ) -> AbstractAsyncContextManager[Response]:
         """Open an answer with a status of success; its body is still to be read.
 
         Shape: `body` is JSON; `form` makes the same form anew for each attempt. Raises UpstreamError, Unavailable;
@@ -81,10 +91,22 @@ class UpstreamSession(BodyReader):
         url = URL((base_url or self.settings.openai_base_url) + path)
         return Exchange(self, Request(method, url, body, form, params))
 
-    async def send(self, request: Request) -> aiohttp.ClientResponse:
-        """Send it once and wait for the head of the answer, whatever that says."""
+    async def send(self, request: Request, until: float) -> Response:
+        """Send it once and wait for the head of the answer, whatever that says.
+
+        Units: `until` is a time of the loop. Raises aiohttp.ClientError, TimeoutError.
+        """
         if self._session is None:
             raise RuntimeError("the upstream session is not open")
+        _made_anew.set(False)
+        if self._direct is not None and self._direct.takes(request):
+            return await self._direct.send(request, until)
+        async with asyncio.timeout_at(until):
+            return await self._session.request(
+                request.method, request.url, allow_redirects=False, **self._options(request)
+            )
+
+    def _options(self, request: Request) -> dict[str, Any]:
         options: dict[str, Any] = {"headers": self._headers}
         if request.body is not None:
             # aiohttp warns of large bytes, and writes what looks like a file in parts.
@@ -94,8 +116,9 @@ class UpstreamSession(BodyReader):
             options["data"] = request.form()
         if request.params:
             options["params"] = request.params
-        _made_anew.set(False)
-        return await self._session.request(request.method, request.url, allow_redirects=False, **options)
+        if trace := traceparent.get():
+            options["headers"] = CIMultiDict(options["headers"], traceparent=trace)
+        return options
 
     def reused_a_connection(self) -> bool:
         """Whether the last request that this task has sent went over a connection that had been idle."""

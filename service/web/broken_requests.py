@@ -43,6 +43,8 @@ def _protocol(language: str) -> type[web.RequestHandler]:
                 super().handle_error(request, status, exc, message)  # logs it
             error = BadRequest("invalid_request") if status < 500 else InternalError()
             response = failure_without_request(error, language)
+            # No signal comes by here: aiohttp would put its own name and version, and Python's.
+            response.headers["Server"] = "mini-program-ai-backend"
             response.force_close()
             return response
 

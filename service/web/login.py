@@ -7,12 +7,12 @@ from aiohttp import web
 from service.web.answers import LoginAnswer
 from service.web.envelope import success
 from service.web.keys import ACCOUNTS, SESSIONS, WECHAT_LOGIN
-from service.web.reading import read_json
+from service.web.reading import SMALL_BYTES, read_json
 from service.web.requests import LoginRequest
 
 
 async def post_login(request: web.Request) -> web.Response:
-    asked = await read_json(request, LoginRequest)
+    asked = await read_json(request, LoginRequest, most_bytes=SMALL_BYTES)
     identity = await request.app[WECHAT_LOGIN].code_to_session(asked.code)
     is_new = await request.app[ACCOUNTS].see(identity.openid)
     session = await request.app[SESSIONS].start(identity.openid)

@@ -82,7 +82,8 @@ async def get_client_to_require(request: web.Request) -> web.Response:
 
 def _asset(request: web.Request, folder: Path, name: str) -> web.FileResponse:
     _require_switched_on(request)
-    path = _files(folder).get(name)
+    # Found by comparing: no name of a request ever becomes a path.
+    path = next((path for path in folder.iterdir() if path.name == name and path.suffix in _TYPES), None)
     if path is None:
         raise NotFound
     return web.FileResponse(path, headers={**_PAGE_HEADERS, "Content-Type": _TYPES[path.suffix]})
@@ -91,12 +92,6 @@ def _asset(request: web.Request, folder: Path, name: str) -> web.FileResponse:
 def _require_switched_on(request: web.Request) -> None:
     if not request.app[SETTINGS].playground:
         raise NotFound
-
-
-@functools.cache
-def _files(folder: Path) -> dict[str, Path]:
-    """What may be asked for by name: no name of a request ever becomes a path."""
-    return {path.name: path for path in folder.iterdir() if path.suffix in _TYPES}
 
 
 @functools.lru_cache(maxsize=1)

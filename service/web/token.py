@@ -10,12 +10,12 @@ from service.web.answers import TokenAnswer
 from service.web.envelope import success
 from service.web.identity import user_of
 from service.web.keys import SESSIONS, SETTINGS
-from service.web.reading import read_json
+from service.web.reading import SMALL_BYTES, read_json
 from service.web.requests import RefreshRequest
 
 
 async def post_refresh(request: web.Request) -> web.Response:
-    asked = await read_json(request, RefreshRequest)
+    asked = await read_json(request, RefreshRequest, most_bytes=SMALL_BYTES)
     session = await _session(request, asked)
     return success(TokenAnswer(token=session.token, refreshToken=session.refresh_token, expires_in=session.expires_in))
 

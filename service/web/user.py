@@ -11,7 +11,7 @@ from service.web.answers import DeletedAnswer, UsageCounts, UsageSummary, UserAn
 from service.web.envelope import success
 from service.web.identity import user_of
 from service.web.keys import ACCOUNTS, CLOCK, SETTINGS
-from service.web.reading import read_json
+from service.web.reading import SMALL_BYTES, read_json
 from service.web.requests import ProfileRequest
 
 
@@ -22,7 +22,7 @@ async def get_user(request: web.Request) -> web.Response:
 
 async def post_user(request: web.Request) -> web.Response:
     openid = user_of(request, request.match_info["openid"])
-    asked = await read_json(request, ProfileRequest)
+    asked = await read_json(request, ProfileRequest, most_bytes=SMALL_BYTES)
     user = await request.app[ACCOUNTS].change(openid, nickname=asked.nickname, avatar=asked.avatar, email=asked.email)
     return success(_shape(request, user))
 

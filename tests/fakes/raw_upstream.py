@@ -3,8 +3,7 @@
     async with RawUpstream([whole("a", "Connection: close")], [whole("half")[:-3], End.CLOSE]) as upstream:
         client = await make_client(openai_base_url=upstream.base_url)
 
-Each request is read whole and played the next script; with none left it gets `whole()`. `asked` holds the number of the
-connection that each request came by, `heads` what was asked.
+Each request is read whole and played the next script; with none left it gets `whole()`.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ import json
 import re
 import ssl
 from collections.abc import Sequence
-from contextlib import suppress
 from enum import Enum, auto
 
+from tests.fakes.byte_server import ByteServer
 from tests.fakes.upstream_answers import completion_body
 
 
@@ -31,49 +30,25 @@ class End(Enum):
 Step = bytes | asyncio.Event | End
 
 
-class RawUpstream:
-    def __init__(self, *scripts: Sequence[Step], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+class RawUpstream(ByteServer):
+    """`asked` holds the number of the connection that each request came by, `heads` what was asked.
+
+    `played` is set when a script has come to its end, `noticed` when a client has seen that it is closed.
+    """
+
+    def __init__(self, *scripts: Sequence[Step], tls: ssl.SSLContext | None = None, narrow: bool = False) -> None:
+        super().__init__(tls=tls, narrow=narrow)
         self.asked: list[int] = []
         self.heads: list[bytes] = []
         self.noticed = asyncio.Event()
+        self.played = asyncio.Event()
         self._scripts = list(scripts)
-        self._tls = tls
-        self._host = host
-        self._connections = 0
-        self._tasks: list[asyncio.Task[None] | None] = []
-        self._writers: list[asyncio.StreamWriter] = []
-
-    @property
-    def port(self) -> int:
-        return int(self._server.sockets[0].getsockname()[1])
 
     @property
     def base_url(self) -> str:
-        return f"http{'s' if self._tls else ''}://{self._host}:{self.port}/v1"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}/v1"
 
-    async def __aenter__(self) -> RawUpstream:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for writer in self._writers:
-            writer.transport.abort()
-        for task in filter(None, self._tasks):
-            task.cancel()  # it may wait for an event
-            await task
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
-        self._writers.append(writer)
-        self._tasks.append(asyncio.current_task())
-        with suppress(asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
-            await self._serve(reader, writer, self._connections)
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         while True:
             if self._scripts and self._scripts[0][:1] == [End.UNREAD]:
                 await reader.readexactly(10)
@@ -82,22 +57,39 @@ class RawUpstream:
                 return
             head = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
-            await reader.readexactly(int(length[1]) if length else 0)
+            await _skip(reader, int(length[1]) if length else 0)
             self.asked.append(number)
             self.heads.append(head)
-            for step in self._scripts.pop(0) if self._scripts else [whole()]:
-                if isinstance(step, bytes):
-                    writer.write(step)
-                    await writer.drain()
-                elif isinstance(step, asyncio.Event):
-                    await step.wait()
-                elif step is End.IDLE:
-                    writer.write_eof()
-                    await reader.read()
-                    self.noticed.set()
-                    return
-                else:
-                    return
+            if not await self._play(self._scripts.pop(0) if self._scripts else [whole()], reader, writer):
+                return
+
+    async def _play(self, steps: Sequence[Step], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the connection goes on."""
+        for step in steps:
+            if isinstance(step, bytes):
+                writer.write(step)
+                await writer.drain()
+                await asyncio.sleep(0)  # the next write is one by itself
+            elif isinstance(step, asyncio.Event):
+                await step.wait()
+            elif step is End.IDLE:
+                writer.write_eof()
+                await reader.read()
+                self.noticed.set()
+                return False
+            else:
+                return False
+        self.played.set()
+        return True
+
+
+async def _skip(reader: asyncio.StreamReader, size: int) -> None:
+    """Read so much and keep nothing of it."""
+    while size > 0:
+        data = await reader.read(size)
+        if not data:
+            raise asyncio.IncompleteReadError(b"", size)
+        size -= len(data)
 
 
 def body(text: str = "hello") -> bytes:

@@ -47,6 +47,14 @@ async def test_a_connect_that_hangs_is_tried_three_times(
     assert len(pauses) == 2
 
 
+async def test_a_connect_ends_with_the_time_for_the_first_byte(
+    make_client: MakeClient, ask: ChatAsk, full_port: int, pauses: list[float]
+) -> None:
+    client = await make_client(openai_base_url=f"http://127.0.0.1:{full_port}/v1", first_byte_timeout_seconds=0.1)
+    await times_out(client, ask, "upstream_timeout")
+    assert pauses == []
+
+
 async def test_a_head_that_does_not_come_is_not_asked_for_again(
     make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
 ) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from contextlib import suppress
 
 import pytest
 
 from service.errors import UpstreamError
 from service.models import ChatAsk
 from service.tracing import traceparent
+from tests.fakes.byte_server import ByteServer
 from tests.fakes.raw_upstream import End, RawUpstream, Step, body, chunked, whole
 from tests.fakes.upstream import FakeUpstream
 from tests.upstream.conftest import MakeClient, on_both_ways
@@ -119,24 +119,18 @@ async def test_a_connection_reset_while_it_is_written_to_costs_no_answer(
 
 
 async def test_interim_answers_do_not_stop_the_clock(make_client: MakeClient, ask: ChatAsk) -> None:
-    left = asyncio.Event()
+    class Hints(ByteServer):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+            while not writer.is_closing():
+                writer.write(HINTS)
+                await asyncio.sleep(0.01)
 
-    async def hint(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while not reader.at_eof():
-            writer.write(HINTS)
-            await asyncio.sleep(0.01)
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
-        left.set()
-
-    async with await asyncio.start_server(hint, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        client = await make_client(openai_base_url=f"http://127.0.0.1:{port}/v1", first_byte_timeout_seconds=0.1)
+    async with Hints() as server:
+        url = f"http://127.0.0.1:{server.port}/v1"
+        client = await make_client(openai_base_url=url, first_byte_timeout_seconds=0.1)
         with pytest.raises(UpstreamError, match="upstream_timeout"):
             await client.complete(ask)
         assert client.in_use == 0
-        await left.wait()
 
 
 async def test_a_compressed_answer_is_read(make_client: MakeClient, ask: ChatAsk) -> None:

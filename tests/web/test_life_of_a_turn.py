@@ -265,7 +265,7 @@ async def test_what_does_not_end_in_time_is_stored_as_interrupted_and_told(start
     upstream.answer_with(Answer.stream("a part", asyncio.Event()))
     reading = asyncio.create_task(api.stream())
     await upstream.called()
-    while not (await api.history())[0]["status"] == "running":
+    while (await api.history())[0]["status"] != "running":
         await asyncio.sleep(0.01)
     await drain(api.client.app)  # type: ignore[arg-type]
     last = (await reading)[-1]

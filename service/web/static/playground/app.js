@@ -21,8 +21,11 @@ const conversation = new Conversation(transcript, { onChange: update, onMoved: m
 const composer = new Composer({
   onAsk: (body) => conversation.ask(body),
   onStop: () => conversation.stop(),
-  onMode: (mode) => go(mode === 'image' ? '#/pictures' : '#/'),
+  onMode(mode) {
+    location.hash = mode === 'image' ? '#/pictures' : lastChat;
+  },
 });
+let lastChat = '#/'; // where one comes back to from the pictures
 
 const listeners = {
   identity(identity) {
@@ -64,15 +67,11 @@ async function route() {
   composer.focus();
 }
 
-function go(hash) {
-  if (location.hash === hash || (hash === '#/' && !location.hash)) route();
-  else location.hash = hash;
-}
-
 /** The conversation has another id or kind than the address says: as when a new one has got its id. */
 function moved() {
   const hash = conversation.kind === 'image' ? '#/pictures' : conversation.id ? `#/c/${conversation.id}` : '#/';
   if (location.hash !== hash) history.replaceState(null, '', hash);
+  if (conversation.kind === 'chat') lastChat = hash;
   composer.setMode(conversation.kind);
   sidebar.select(hash);
   update();
@@ -84,7 +83,7 @@ function update() {
   byId('earlier').hidden = !conversation.hasEarlier || transcript.isEmpty;
   showEmpty(!conversation.hasEarlier && transcript.isEmpty, conversation.kind, (text) => composer.ask(text));
   const name = conversation.kind === 'image' ? t('pictures') : sidebar.titleOf(conversation.id);
-  byId('title').textContent = name || '';
+  byId('title').textContent = name || t('new_chat');
   document.title = name ? `${name} · ${t('brand')}` : t('page_title');
 }
 
@@ -131,7 +130,9 @@ function start() {
   byId('open-profile').onclick = () => openProfile(() => sidebar.refreshAccount());
   byId('toggle-language').onclick = () => listeners.language(language() === 'zh' ? 'en' : 'zh');
   byId('toggle-theme').onclick = () => listeners.theme(theme() === 'dark' ? 'light' : 'dark');
-  byId('new-chat').onclick = () => location.hash === '#/' && route();
+  byId('new-chat').onclick = () => {
+    if (location.hash === '#/') route(); // the address stays, and tells nobody
+  };
   ['online', 'offline'].forEach((name) => addEventListener(name, showConnection));
   addEventListener('hashchange', route);
   showConnection();

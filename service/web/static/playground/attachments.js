@@ -1,7 +1,7 @@
 /** Pictures on their way into a question: chosen, pasted or dropped, uploaded at once, shown small. */
 
 import { byId, icon, iconButton, make, toast } from './dom.js';
-import { client, nameForRequest } from './service.js';
+import { client } from './service.js';
 import { t } from './texts.js';
 
 const TYPES = ['image/png', 'image/jpeg', 'image/webp', 'image/gif'];
@@ -52,7 +52,7 @@ export class Attachments {
     this._changed();
     try {
       const stored = await client().upload(file);
-      entry.url = nameForRequest(stored.url);
+      entry.url = stored.url;
       item.classList.remove('uploading');
       item.querySelector('.spinner').replaceWith(icon('check'));
     } catch (error) {

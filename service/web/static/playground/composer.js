@@ -71,6 +71,7 @@ export class Composer {
     const images = this._attachments.take();
     this._prompt.value = '';
     this._update();
+    this.focus();
     if (this._mode === 'chat') {
       this._onAsk({ messages: [{ role: 'user', content: contentOf(text, images) }], ...chosenModel() });
       return;

@@ -7,7 +7,7 @@
 
 import { announce } from './dom.js';
 import { preferences } from './preferences.js';
-import { client, nameForRequest } from './service.js';
+import { client } from './service.js';
 import { tell } from './signals.js';
 import { t } from './texts.js';
 import { TurnView, picturesOf } from './turn-view.js';
@@ -42,6 +42,7 @@ export class Conversation {
     this._onChange();
     if (id || kind === 'image') await this.showEarlier();
     if (opening !== this._opening) return;
+    if (this._transcript.isEmpty) this.id = null; // deleted, or never there
     this._transcript.toEnd();
     this._resumeUnseen();
     this._onChange();
@@ -69,6 +70,7 @@ export class Conversation {
     const sent = id ? { ...body, conversation_id: id } : body;
     this._show({ kind, body: sent, conversation_id: id, reply: '', reasoning: '', asked_at: Date.now() });
     this._transcript.toEnd();
+    announce(t(kind === 'image' ? 'drawing' : 'answering'));
   }
 
   stop() {
@@ -174,7 +176,7 @@ export class Conversation {
     else if (event.type === 'delta') view.showReply(event.reply);
     else if (event.type === 'reasoning') view.showReasoning(turn.reasoning);
     else if (event.type === 'recall') view.recall();
-    else if (event.type === 'retry') view.showWaiting();
+    else if (event.type === 'retry') view.showWaiting(event.error);
     if (event.type === 'done') return;
     const { turn_id, after, reply, reasoning } = turn;
     keep(Object.assign(record, { turn_id, after, reply, reasoning }));
@@ -198,7 +200,7 @@ export class Conversation {
       await this.open(null, kind);
       this._onMoved();
     }
-    const images = picturesOf(content).map(nameForRequest);
+    const images = picturesOf(content);
     if (kind === 'image') this.ask({ prompt: text, ...asked, ...chosenModel(), ...(images.length ? { images } : {}) });
     else this.ask({ messages: [{ role: 'user', content: contentOf(text, images) }], ...chosenModel() });
   }

@@ -4,14 +4,14 @@
  * So the work of a frame is that of one block, however long the reply has become.
  */
 
-import { Lexer, Parser, getDefaults } from './vendor/marked.esm.js';
+import { Lexer } from './vendor/marked.esm.js';
 import { colourCode, frameCode } from './code-blocks.js';
-import { make } from './dom.js';
+import { icon, make, say } from './dom.js';
 import { patchChildren } from './patch.js';
+import { OPTIONS, renderHtml } from './renderer.js';
 import { sanitize } from './sanitize.js';
 import { isShowable, ownAddress } from './service.js';
 
-const OPTIONS = { ...getDefaults(), gfm: true };
 const REST_FACTOR = 2; // a slow machine gets fewer frames, and has two thirds of its time for other things
 
 export class MarkdownView {
@@ -39,7 +39,8 @@ export class MarkdownView {
     cancelAnimationFrame(this._frame);
     this._timer = this._frame = 0;
     // A link's address may be told after its use.
-    if (Object.keys(this._links).length) this._restart();
+    const isWaiting = this.element.querySelector('.picture-coming');
+    if (isWaiting || Object.keys(this._links).length) this._restart();
     this._text = text;
     this._render(true);
   }
@@ -65,7 +66,9 @@ export class MarkdownView {
   _render(isLast) {
     const text = this._text.includes('\r') ? this._text.replace(/\r\n?/g, '\n') : this._text;
     if (!text.startsWith(this._settled)) this._restart();
-    const tokens = this._lex(text.slice(this._settled.length));
+    const rest = text.slice(this._settled.length);
+    const tokens = this._lex(isLast ? rest : withoutHalfLinks(rest));
+    this._isLast = isLast;
     const settling = tokens.splice(0, isLast ? tokens.length : startOfLastBlock(tokens));
     this._settle(settling);
     patchChildren(this._tail, this._draw(tokens));
@@ -91,11 +94,12 @@ export class MarkdownView {
   }
 
   _draw(tokens) {
-    const fragment = sanitize(Parser.parse(tokens, OPTIONS));
+    const fragment = sanitize(renderHtml(tokens));
     frameCode(fragment);
     fragment.querySelectorAll('table').forEach(frameTable);
-    fragment.querySelectorAll('img').forEach(framePicture);
+    fragment.querySelectorAll('img').forEach((image) => framePicture(image, this._isLast));
     fragment.querySelectorAll('a').forEach(guardLink);
+    fragment.querySelectorAll('input').forEach((box) => say(box, { label: 'task' }));
     return fragment;
   }
 }
@@ -116,22 +120,35 @@ function frameTable(table) {
   frame.append(table);
 }
 
-function framePicture(image) {
-  const address = ownAddress(image.getAttribute('src') || '');
-  if (!image.getAttribute('src') || !isShowable(address)) {
-    // While a reply comes in, its pictures are still the upstream's own: the service's are there at the end.
-    image.replaceWith(make('span', { class: 'picture-coming', text: 'picture_coming' }));
+function framePicture(image, isLast) {
+  const source = image.getAttribute('src') || '';
+  const address = /^(https?|data):/i.test(source) ? ownAddress(source) : '';
+  if (!isShowable(address)) {
+    // While a reply comes in, its pictures are the upstream's own: the service's are there at the end.
+    const stand = isLast ? make('span', { class: 'note' }, icon('picture'), image.alt) : make('span', { class: 'picture-coming', text: 'picture_coming' });
+    image.replaceWith(stand);
     return;
   }
   image.src = address;
   image.className = 'zoomable';
-  image.loading = 'lazy';
+  image.tabIndex = 0;
   image.referrerPolicy = 'no-referrer';
 }
 
 function guardLink(link) {
-  if (!link.getAttribute('href')) return;
-  link.href = ownAddress(link.getAttribute('href')) || link.href;
+  const target = link.getAttribute('href') || '';
+  if (!/^(https?|mailto|tel):/i.test(target)) {
+    link.removeAttribute('href');
+    return;
+  }
+  link.href = ownAddress(target);
   link.target = '_blank';
   link.rel = 'noopener noreferrer nofollow';
+}
+
+/** The text, with what will be a picture or a link at its end shown as such already. */
+function withoutHalfLinks(text) {
+  const [half, isPicture, name] = /(!?)\[([^\][\n]*)(?:\](?:\([^)\n]*)?)?$/.exec(text) || [];
+  if (half === undefined) return text;
+  return text.slice(0, -half.length) + (isPicture ? '![](x)' : name);
 }

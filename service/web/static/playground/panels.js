@@ -7,7 +7,9 @@ export function openDrawer(dialog, title, ...content) {
   const close = iconButton('close', 'close', () => dialog.close());
   const head = make('header', { class: 'drawer-head' }, make('h2', { id: `${dialog.id}-title`, text: title }), close);
   dialog.replaceChildren(head, make('div', { class: 'drawer-body' }, content));
-  dialog.onclick = (event) => event.target === dialog && dialog.close();
+  dialog.onclick = (event) => {
+    if (event.target === dialog) dialog.close();
+  };
   if (!dialog.open) dialog.showModal();
 }
 
@@ -15,12 +17,12 @@ export function section(title, ...content) {
   return make('section', { class: 'section' }, make('h3', { text: title }), content);
 }
 
-/** A field with its label, and a word of help under it. */
-export function field(label, input, hint) {
+/** A field with its label, a button beside it and a word of help under it. */
+export function field(label, input, hint, button) {
   input.id = input.id || `field-${label}`;
   const help = hint && make('small', { id: `${input.id}-hint`, text: hint });
   if (help) input.setAttribute('aria-describedby', help.id);
-  return make('div', { class: 'field' }, make('label', { htmlFor: input.id, text: label }), input, help);
+  return make('div', { class: 'field' }, make('label', { htmlFor: input.id, text: label }), button ? make('div', { class: 'row' }, input, button) : input, help);
 }
 
 /** Say what is wrong with a field, below it; an empty text takes it back. */

@@ -67,7 +67,9 @@ function zoom(image, root) {
     make('div', { class: 'lightbox-bar' }, save, iconButton('close', 'close', () => dialog.close())),
     ...[step(-1, 'back', 'previous'), large, step(1, 'next', 'next')].filter(Boolean),
   );
-  dialog.onclick = (event) => event.target === dialog && dialog.close();
+  dialog.onclick = (event) => {
+    if (event.target === dialog) dialog.close();
+  };
   dialog.onkeydown = (event) => {
     if (event.key === 'ArrowLeft') show(-1);
     if (event.key === 'ArrowRight') show(1);

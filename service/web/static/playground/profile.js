@@ -38,7 +38,7 @@ function profileForm(profile, onSaved) {
     try {
       await client().profile(values);
       toast(t('saved'), 'good');
-      tell({ type: 'account' });
+      tell({ type: 'profile' });
       onSaved();
     } catch (error) {
       if (inputs[error.field]) complain(inputs[error.field], error.message);

@@ -56,9 +56,3 @@ export function ownAddress(url) {
 export function isShowable(url) {
   return url.startsWith(`${location.origin}/`) || /^(https:|blob:|data:image\/)/.test(url);
 }
-
-/** A picture as a question names it: with https, which is all that one takes; the service knows its files by their path. */
-export function nameForRequest(url) {
-  const address = ownAddress(url);
-  return address.startsWith(`${location.origin}/`) ? address.replace(/^http:/, 'https:') : url;
-}

@@ -16,9 +16,9 @@ export function openSettings(on) {
   openDrawer(
     byId('settings'),
     'settings',
-    identitySection(on),
-    section('model', modelField()),
     section('appearance', field('language', languageChoice(on)), field('theme', themeChoice(on))),
+    section('answers', modelField()),
+    identitySection(on),
     dataSection(on),
   );
 }
@@ -39,23 +39,20 @@ export function askForToken(on) {
 }
 
 function identitySection(on) {
-  const token = make('textarea', { id: 'token', rows: 3, spellcheck: false, autocomplete: 'off' });
-  const openid = make('input', { id: 'openid', type: 'text', value: knownOpenid(), maxLength: 128, spellcheck: false, autocomplete: 'off' });
+  const token = make('input', { id: 'token', type: 'password', spellcheck: false, autocomplete: 'off' });
+  const openid = make('input', { id: 'openid', type: 'text', value: client().openid || '', maxLength: 128, spellcheck: false, autocomplete: 'off' });
   const use = (handler) => (event) => {
     event.preventDefault();
     handler();
   };
   const button = () => make('button', { type: 'submit', class: 'button', text: 'use' });
-  const leave = make('button', { type: 'button', class: 'button quiet', text: 'log_out', onclick: () => leaveWith(on) });
+  const leave = make('button', { type: 'button', class: 'button', text: 'log_out', onclick: () => leaveWith(on) });
   return section(
     'identity',
-    make('form', { class: 'form', onsubmit: use(() => useOpenid(openid, on)) }, field('openid', openid, 'openid_hint'), make('div', { class: 'buttons' }, leave, button())),
-    make('form', { class: 'form', onsubmit: use(() => useToken(token, on)) }, field('token', token, 'token_hint'), make('div', { class: 'buttons' }, button())),
+    make('form', { class: 'form', onsubmit: use(() => useOpenid(openid, on)) }, field('openid', openid, 'openid_hint', button())),
+    make('form', { class: 'form', onsubmit: use(() => useToken(token, on)) }, field('token', token, 'token_hint', button())),
+    preferences.hasToken && make('div', { class: 'buttons stacked' }, leave),
   );
-}
-
-function knownOpenid() {
-  return client().openid || '';
 }
 
 function useOpenid(input, on) {
@@ -76,6 +73,7 @@ function useToken(input, on) {
 
 /** Hand the session to the call that waits for it, or begin anew with it. */
 function finish(on, identity) {
+  prefer({ hasToken: Boolean(identity.token) });
   const answer = identity.token && answerToken;
   if (answer) answer(identity);
   else on.identity(identity);
@@ -84,6 +82,7 @@ function finish(on, identity) {
 
 function leaveWith(on) {
   client().logout();
+  prefer({ hasToken: false });
   on.identity({});
   byId('settings').close();
 }

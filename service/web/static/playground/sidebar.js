@@ -1,6 +1,6 @@
 /** The list of conversations, and who is asking. On a phone it is a drawer. */
 
-import { byId, confirmed, iconButton, make, toast } from './dom.js';
+import { byId, confirmed, icon, iconButton, make, toast } from './dom.js';
 import { client } from './service.js';
 import { tell } from './signals.js';
 import { formatMoney, formatTime, t } from './texts.js';
@@ -26,6 +26,7 @@ export class Sidebar {
     const wasOpen = document.body.classList.contains('sidebar-open');
     document.body.classList.toggle('sidebar-open', isOpen);
     byId('open-sidebar').setAttribute('aria-expanded', String(isOpen));
+    document.querySelector('.main').inert = isOpen;
     if (isOpen) byId('close-sidebar').focus();
     else if (wasOpen) byId('open-sidebar').focus();
   }
@@ -103,7 +104,8 @@ export class Sidebar {
 export function avatarOf(profile) {
   const { avatar = '', nickname = '' } = profile || {};
   if (avatar) return make('img', { src: avatar, alt: '', referrerPolicy: 'no-referrer' });
-  return document.createTextNode(([...nickname.trim()][0] || '·').toUpperCase());
+  const [first] = nickname.trim();
+  return first ? document.createTextNode(first.toUpperCase()) : icon('person');
 }
 
 export function leftOf({ remaining, total_usage, currency, unlimited }) {

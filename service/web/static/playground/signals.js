@@ -2,7 +2,7 @@
 
 const channel = 'BroadcastChannel' in window ? new BroadcastChannel('playground') : null;
 
-/** Shape: { type: 'turn', conversation_id, turn_id, kind } or { type: 'cleared', conversation_id? } or { type: 'account' }. */
+/** Shape: { type: 'turn', conversation_id, turn_id, kind } or { type: 'cleared', conversation_id? } or { type: 'account' | 'profile' }. */
 export function tell(signal) {
   if (channel) channel.postMessage(signal);
 }

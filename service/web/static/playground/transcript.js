@@ -3,6 +3,7 @@
 import { byId } from './dom.js';
 
 const NEAR_PIXELS = 8;
+const HAND_MS = 1000; // a scroll so soon after a touch is the reader's; others come from text that grows and folds
 
 export class Transcript {
   constructor() {
@@ -11,6 +12,10 @@ export class Transcript {
     this._jump = byId('jump');
     this._isPinned = true;
     this._lastTop = 0;
+    this._touchedAt = -HAND_MS;
+    for (const name of ['wheel', 'touchmove', 'pointerdown', 'keydown']) {
+      this._scroller.addEventListener(name, () => (this._touchedAt = performance.now()), { passive: true });
+    }
     this._scroller.addEventListener('scroll', () => this._scrolled(), { passive: true });
     this._jump.onclick = () => this.toEnd();
     const observer = new ResizeObserver(() => this._grown());
@@ -47,7 +52,7 @@ export class Transcript {
   _scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this._scroller;
     if (scrollHeight - scrollTop - clientHeight < NEAR_PIXELS) this._isPinned = true;
-    else if (scrollTop < this._lastTop) this._isPinned = false;
+    else if (scrollTop < this._lastTop && performance.now() - this._touchedAt < HAND_MS) this._isPinned = false;
     this._lastTop = scrollTop;
     this._jump.hidden = this._isPinned || scrollHeight - scrollTop - clientHeight < clientHeight / 3;
   }

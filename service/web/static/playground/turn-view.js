@@ -47,9 +47,10 @@ export class TurnView {
     this._markdown.show(text);
   }
 
-  /** The line is lost for now. */
-  showWaiting() {
-    this._notes.replaceChildren(note('waiting', 'retry'));
+  /** The line is lost for now, or the service is busy. */
+  showWaiting(error) {
+    const busy = make('p', { class: 'note' }, icon('clock'), error.message);
+    this._notes.replaceChildren(error.code === -1 ? note('waiting', 'retry') : busy);
   }
 
   /** Take back what was shown. */

@@ -1,0 +1,80 @@
+"""What only the direct way has to take care of, for it sends and reads by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import msgspec
+import pytest
+
+from service.models import ChatAsk
+from service.upstream.direct import LARGEST_BODY_BYTES
+from tests.fakes.raw_upstream import RawUpstream, whole
+from tests.fakes.upstream import FakeUpstream
+from tests.upstream.conftest import MakeClient
+
+REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+def asking(ask: ChatAsk, size: int) -> ChatAsk:
+    messages = json.dumps([{"role": "user", "content": "x" * size}]).encode()
+    return msgspec.structs.replace(ask, messages=msgspec.Raw(messages))
+
+
+async def test_the_upstream_is_told_the_same_in_both_ways(
+    make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    for way in ("direct", "session"):
+        await (await make_client(upstream_transport=way)).complete(ask)
+    direct, session = upstream.calls
+    assert direct.body == session.body
+    assert direct.headers.pop("Accept-Encoding") == "identity"  # the one difference, and how the two are told apart
+    assert session.headers.pop("Accept-Encoding") != "identity"
+    assert direct.headers == session.headers
+
+
+async def test_streams_go_by_the_session_over_the_same_connections(
+    make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    client = await make_client(upstream_transport="direct")
+    for _ in range(2):
+        await client.complete(ask)
+        async for _ in client.stream(ask):
+            pass
+    assert len({call.connection for call in upstream.calls}) == 1
+    direct = [call.headers["Accept-Encoding"] == "identity" for call in upstream.calls]
+    assert direct == [True, False, True, False]
+
+
+@pytest.mark.parametrize(("size", "direct"), [(LARGEST_BODY_BYTES - 200, True), (LARGEST_BODY_BYTES, False)])
+async def test_a_large_question_is_left_to_the_session(
+    make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk, size: int, direct: bool
+) -> None:
+    client = await make_client(upstream_transport="direct")
+    assert (await client.complete(asking(ask, size))).reply == "x" * size
+    assert (upstream.calls[0].headers["Accept-Encoding"] == "identity") is direct
+
+
+async def test_an_answer_from_before_the_question_is_not_the_answer(
+    make_client: MakeClient, ask: ChatAsk, pauses: list[float]
+) -> None:
+    gate = asyncio.Event()
+    async with RawUpstream([whole("first"), gate, REQUEST_TIMEOUT]) as upstream:
+        client = await make_client(openai_base_url=upstream.base_url, upstream_transport="direct")
+        assert (await client.complete(ask)).reply == "first"
+        gate.set()
+        await upstream.played.wait()
+        assert (await client.complete(ask)).reply == "hello"
+        assert upstream.asked == [1, 2]
+    assert pauses == []
+
+
+@pytest.mark.parametrize("key", ["sk-\nInjected: yes", "sk-\r\n\r\nGET /"])
+async def test_a_key_cannot_bring_headers_in(make_client: MakeClient, ask: ChatAsk, key: str) -> None:
+    async with RawUpstream() as upstream:
+        client = await make_client(openai_base_url=upstream.base_url, openai_api_key=key, upstream_transport="direct")
+        with pytest.raises(ValueError, match="header injection"):
+            await client.complete(ask)
+        assert client.in_use == 0
+        assert upstream.heads == []
