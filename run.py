@@ -92,6 +92,7 @@ def _read_environment() -> dict[str, str | None]:
 
 
 async def _serve(settings: Settings, *, demo: bool) -> None:
+    stop = _stop_on_signals()  # before it is told that we listen: a stop that comes at once is a stop too
     async with contextlib.AsyncExitStack() as stack:
         if demo:
             upstream = DemoUpstream()
@@ -102,6 +103,8 @@ async def _serve(settings: Settings, *, demo: bool) -> None:
             app,
             access_log=None,
             handler_cancellation=True,
+            max_line_size=settings.max_header_bytes,
+            max_field_size=settings.max_header_bytes,
             keepalive_timeout=settings.header_timeout_seconds,
             shutdown_timeout=5,
         )
@@ -113,7 +116,7 @@ async def _serve(settings: Settings, *, demo: bool) -> None:
         if _new_event_loop is None:
             _log.info("running without uvloop: it answers the same, somewhat slower")
         _settle_memory()
-        await _wait_for_stop()
+        await stop.wait()
         _log.info("stopping: running turns have %g s to end", settings.shutdown_grace_seconds)
         await drain(app)
 
@@ -142,14 +145,14 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-async def _wait_for_stop() -> None:
+def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         # Windows has no signal handlers in a loop: Ctrl-C is a KeyboardInterrupt there.
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    return stop
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ class Settings:
     cors_origins: tuple[str, ...] = _setting(kind.origins, "*")
     trusted_proxies: tuple[Network, ...] = _setting(kind.networks, "")
     max_body_bytes: int = _setting(kind.size(1024), "8 MiB")
+    max_header_bytes: int = _setting(kind.size(1024), "8 KiB")
     body_timeout_seconds: float = _setting(kind.seconds(0.1, 3600), "30")
     header_timeout_seconds: float = _setting(kind.seconds(0.1, 3600), "15")
     max_connections: int = _setting(kind.whole(1, 1_000_000), "10000")

@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from service.domain.turns import Turns
 from service.models import Turn
-from service.storage.turns import Conversation, TurnStore
+from service.storage.turns import PAGE_CHARS, Conversation, TurnStore
 
 T = TypeVar("T")
 
@@ -27,7 +27,8 @@ class History:
         """A page of turns: the newest before `before`, oldest first within the page."""
         found = await self._store.list_page(openid, limit=limit + 1, before=before, conversation_id=conversation_id)
         page = found[:limit]
-        more = len(found) > limit
+        # A page that ends for its length has a next one, too; that may turn out empty.
+        more = len(found) > limit or sum(len(turn.reply) + len(turn.messages) for turn in page) >= PAGE_CHARS
         return Page(page[::-1], page[-1].turn_id if more else None)
 
     async def conversations(self, openid: str, *, limit: int, before: str) -> Page[Conversation]:

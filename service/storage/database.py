@@ -28,8 +28,8 @@ class StepRefused(Exception):
 
 
 class Database(Protocol):
-    async def read(self, sql: str, *args: Any) -> list[Row]:
-        """Run one query on what has been committed.
+    async def read(self, sql: str, *args: Any, most_chars: int | None = None) -> list[Row]:
+        """Run one query on what has been committed; end after the row that brings the texts to `most_chars`.
 
         Raises: Unavailable when the store cannot be read.
         """

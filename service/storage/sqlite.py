@@ -38,9 +38,9 @@ class SqliteDatabase:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
 
-    async def read(self, sql: str, *args: Any) -> list[Row]:
+    async def read(self, sql: str, *args: Any, most_chars: int | None = None) -> list[Row]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._query, sql, args)
+        return await loop.run_in_executor(self._readers, self._query, sql, args, most_chars)
 
     async def write(self, *steps: Step) -> list[list[Row]]:
         return await self._writer.submit(steps)
@@ -59,9 +59,10 @@ class SqliteDatabase:
         self._writer.close()
         self._lock.close()
 
-    def _query(self, sql: str, args: tuple[Any, ...]) -> list[Row]:
+    def _query(self, sql: str, args: tuple[Any, ...], most_chars: int | None) -> list[Row]:
         try:
-            return self._reader().execute(in_sqlite(sql), args).fetchall()
+            cursor = self._reader().execute(in_sqlite(sql), args)
+            return cursor.fetchall() if most_chars is None else _fetch_some(cursor, most_chars)
         except sqlite3.Error as error:
             raise Unavailable("store_unavailable") from error
 
@@ -122,6 +123,15 @@ def _lock(path: Path) -> sqlite3.Connection:
             "stop it first, or set another DATABASE_URL."
         ) from None
     return connection
+
+
+def _fetch_some(cursor: sqlite3.Cursor, most_chars: int) -> list[Row]:
+    rows: list[Row] = []
+    while most_chars > 0 and (row := cursor.fetchone()) is not None:
+        rows.append(row)
+        most_chars -= sum(len(value) for value in row if isinstance(value, str))
+    cursor.close()
+    return rows
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -13,6 +13,7 @@ from service.storage.database import Database, Step, StepRefused
 
 _FIELDS = Turn.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
+PAGE_CHARS = 4 << 20  # what one page may take in memory, however long its turns are
 _NEWEST = "~"  # after every turn id
 
 _INSERT = f"""INSERT INTO turns ({_COLUMNS}) VALUES ({", ".join(f"${n}" for n in range(1, len(_FIELDS) + 1))})
@@ -147,7 +148,7 @@ class TurnStore:
     async def list_page(
         self, openid: str, *, limit: int, before: str = "", conversation_id: str | None = None
     ) -> list[Turn]:
-        """A user's turns, newest first."""
+        """A user's turns, newest first; fewer than `limit` also where they are very long."""
         where = "" if conversation_id is None else "AND conversation_id = $4"
         more = () if conversation_id is None else (conversation_id,)
         rows = await self._database.read(
@@ -156,6 +157,7 @@ class TurnStore:
             before or _NEWEST,
             limit,
             *more,
+            most_chars=PAGE_CHARS,
         )
         return [Turn(*row) for row in rows]
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 ROOT = Path(__file__).parent.parent.parent
+WIDE_TABLE = "\n".join("|" + f" {cell} |" * 12 for cell in ("column", "---", "content"))
 SECRET = "secret-of-the-browser-tests-0123456789"
 # What is there to be shown must not wait for others who use the same upstream or the same address.
 SETTINGS = {
@@ -101,10 +102,12 @@ async def guarded_service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
 
 
 class Asked(NamedTuple):
-    """What a user has asked before the tests. Shape: `many` is a conversation of 25 turns, all of them failed."""
+    """What a user has asked before the tests: conversations. Shape: `wide` is quoted in its reply, `many` are 25 turns,
+    all of them failed."""
 
     openid: str
     markdown: str
+    wide: str
     many: str
 
 
@@ -136,8 +139,10 @@ async def _ask_all(service: str) -> Asked:
             await asyncio.gather(*(ask(f"error {number}", conversation_id=conversation) for number in range(24)))
             return conversation
 
-        markdown, many, _ = await asyncio.gather(ask("markdown"), ask_many(), ask("to be deleted: error"))
-        return Asked("reader", markdown, many)
+        markdown, wide, many, _ = await asyncio.gather(
+            ask("markdown"), ask(WIDE_TABLE), ask_many(), ask("to be deleted: error")
+        )
+        return Asked("reader", markdown, wide, many)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
@@ -148,6 +153,12 @@ async def long_reading(browser: Browser, service: str) -> AsyncIterator[Playgrou
     await page.evaluate(
         """() => {
           window.stalls = [];
+          window.charactersParsed = 0;
+          const parse = DOMParser.prototype.parseFromString;
+          DOMParser.prototype.parseFromString = function (html, ...more) {
+            charactersParsed += String(html).length;
+            return parse.call(this, html, ...more);
+          };
           new PerformanceObserver((list) => stalls.push(...list.getEntries().map((entry) => entry.duration)))
             .observe({ entryTypes: ['longtask'] });
         }"""

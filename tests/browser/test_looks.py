@@ -40,10 +40,12 @@ async def test_a_phone_shows_all_without_scrolling_sideways(open_page: OpenPage,
     assert await page.evaluate(width) == 360
     assert not await page.page.locator("#sidebar").is_visible()
     await page.page.click("#open-sidebar")
-    await page.page.locator("#conversations a", has_text="markdown").click()
+    await page.page.locator("#conversations a", has_text="column").click()
     await page.page.locator("#sidebar").wait_for(state="hidden")
     await page.ended(page.page.locator(".turn"))
+    assert await page.page.locator("blockquote table tr").count() == 2
     assert await page.evaluate(width) == 360
+    assert await page.page.locator("#scroller").evaluate("(scroller) => scroller.clientWidth") == 360
     sideways = "(element) => element.scrollWidth > element.clientWidth"
     assert not await page.page.locator("#scroller").evaluate(sideways)
     await page.page.click("#open-settings")

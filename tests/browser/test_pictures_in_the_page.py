@@ -44,6 +44,15 @@ async def test_a_picture_in_a_chat_is_shown_from_the_service(page: PlaygroundPag
     assert (await image.get_attribute("src") or "").startswith(await page.evaluate("location.origin") + "/api/files/")
 
 
+async def test_a_picture_that_cannot_be_had_is_named(page: PlaygroundPage):
+    turn = await page.ask("See ![a lost one](http://127.0.0.1:1/lost.png)")  # the demo quotes what it has heard
+    await turn.locator(".markdown .picture-coming").wait_for()
+    await page.page.click("#send")
+    await page.ended(turn, "stopped")
+    assert await turn.locator(".picture-coming").count() == 0
+    assert await turn.locator(".markdown .note").text_content() == "a lost one"
+
+
 async def test_an_uploaded_picture_goes_with_the_question(page: PlaygroundPage):
     await page.page.set_input_files("#file", {"name": "p.png", "mimeType": "image/png", "buffer": PNG})
     await page.page.locator(".attachment:not(.uploading)").wait_for()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +19,6 @@ from tests.fakes.upstream import FakeUpstream
 from tests.web.event_reader import Event, read_events
 
 SECRET = "planted-secret-of-the-tests-0123456789"
-MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, where there is one
 Start = Callable[..., Awaitable["Api"]]
 
 
@@ -81,17 +77,6 @@ class Api:
 
     async def history(self, openid: str = "ann") -> list[Any]:
         return list((await self.data(f"/api/history/{openid}"))["history"])
-
-
-@pytest.fixture
-def tmp_path(tmp_path: Path) -> Iterator[Path]:
-    """In memory where that is possible: waiting for a shared disk to sync is most of what a test would do."""
-    if not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < 1 << 28:
-        yield tmp_path
-        return
-    folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="pytest-"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

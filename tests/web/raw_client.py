@@ -33,9 +33,10 @@ class Connection:
         """Send on, byte by byte, until something is said or the service closes: after how many seconds, and what."""
         began, answer = time.monotonic(), asyncio.create_task(self.reader.read(65536))
         self.writer.write(start)
-        while not answer.done():
-            self.writer.write(endless)
-            await asyncio.wait([answer], timeout=0.1)
+        async with asyncio.timeout(20):
+            while not answer.done():
+                self.writer.write(endless)
+                await asyncio.wait([answer], timeout=0.1)
         return time.monotonic() - began, await answer
 
     async def is_answered(self) -> bool:

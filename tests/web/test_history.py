@@ -181,3 +181,16 @@ async def test_clearing_ends_what_runs(api: Api, upstream: FakeUpstream):
     await upstream.hung_up()
     assert (await asking)["status"] == "stopped"
     assert await api.history() == []
+
+
+async def test_a_page_of_very_long_turns_ends_early_and_goes_on(api: Api, upstream: FakeUpstream):
+    upstream.answer_always(Answer.completion("x" * 1_500_000))
+    turn_ids = [(await api.chat(str(number)))["turn_id"] for number in range(5)]
+    seen: list[str] = []
+    before = ""
+    while before is not None:
+        page = await api.data(f"/api/history/ann?limit=100&before={before}")
+        assert len(page["history"]) <= 3
+        seen = [item["turn_id"] for item in page["history"]] + seen
+        before = page["next"]
+    assert seen == turn_ids

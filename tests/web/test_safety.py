@@ -13,7 +13,7 @@ from tests.fakes.upstream import Answer, FakeUpstream
 from tests.fakes.wechat import CHECK, FakeWeChat
 from tests.fakes.wechat_scripts import refuses, says, writes
 from tests.web.conftest import Api, Start
-from tests.web.event_reader import Event, joined, read_events
+from tests.web.event_reader import joined, read_events
 
 BAD = "forbidden"
 CHAT: dict[str, Any] = {"openid": "ann", "messages": [{"role": "user", "content": "hi"}]}
@@ -35,10 +35,6 @@ def check(request: pytest.FixtureRequest, wechat: FakeWeChat, tmp_path: Path) ->
 
 async def stored_text(api: Api) -> str:
     return str(await api.history())
-
-
-def told(events: list[Event]) -> str:
-    return "".join(str(event.envelope) for event in events)
 
 
 async def test_a_question_that_does_not_pass_is_a_400_and_asks_nobody(
@@ -109,8 +105,9 @@ async def test_a_stream_that_does_not_pass_is_taken_back(
     assert (events[-1].data["finish_reason"], events[-1].data["reply"]) == ("content_filter", "")
     assert "for" not in joined(events)
     assert "for" not in joined(events, "reasoning")
-    assert BAD not in told(events)
-    assert "the rest" not in told(events)
+    told = str([event.envelope for event in events])
+    assert BAD not in told
+    assert "the rest" not in told
     assert "fine" not in await stored_text(api)
 
 
