@@ -13,6 +13,8 @@ from service.domain.turns import Turns
 from service.errors import Unavailable
 from service.storage.turns import Growth, TurnStore
 
+_TURNS_AT_ONCE = 256  # bounds what one checkpoint takes in memory
+
 _log = logging.getLogger(__name__)
 
 
@@ -30,12 +32,13 @@ async def keep_checkpoints(turns: Turns, store: TurnStore, clock: Clock, pace: P
 
 
 async def _store_growth(running: Iterable[RunningTurn], store: TurnStore, clock: Clock) -> None:
-    """Store what has arrived since the last time, in one transaction for all turns."""
-    grown = [(turn, turn.cursor) for turn in running if turn.cursor != turn.saved and turn.opened.done()]
-    if grown:
-        await store.grow([_growth(turn) for turn, _ in grown], clock.now_ms())
-    for turn, cursor in grown:
-        turn.saved = cursor
+    """Store what has arrived since the last time, in one transaction for many turns."""
+    grown = [turn for turn in running if turn.cursor != turn.saved and turn.opened.done()]
+    for start in range(0, len(grown), _TURNS_AT_ONCE):
+        some = [(turn, turn.cursor) for turn in grown[start : start + _TURNS_AT_ONCE]]
+        await store.grow([_growth(turn) for turn, _ in some], clock.now_ms())
+        for turn, cursor in some:
+            turn.saved = cursor
 
 
 def _growth(running: RunningTurn) -> Growth:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-_RECENT = 64  # pieces kept apart; older ones are joined, as each small string costs 50 bytes beside its text
+_RECENT = 16  # pieces kept apart; older ones are joined, as each small string costs 50 bytes beside its text
+_BLOCKS = 64
 
 
 class TextLog:
@@ -21,7 +22,7 @@ class TextLog:
         if len(self._recent) >= _RECENT:
             self._blocks.append("".join(self._recent))
             self._recent.clear()
-            if len(self._blocks) >= _RECENT:
+            if len(self._blocks) >= _BLOCKS:
                 self._blocks = ["".join(self._blocks)]
 
     def since(self, position: int) -> str:

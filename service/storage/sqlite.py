@@ -21,7 +21,7 @@ _WRITER_PRAGMAS = """
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA busy_timeout = 5000;
-    PRAGMA cache_size = -4096;
+    PRAGMA cache_size = -2048;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA secure_delete = ON;
 """
