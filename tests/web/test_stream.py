@@ -211,6 +211,8 @@ async def test_a_stuck_reader_is_let_go_and_the_turn_goes_on(start: Start, upstr
     (item,) = await api.history()
     done = await api.data(f"/api/turns/{item['turn_id']}?wait=20")
     assert (done["status"], len(done["reply"])) == ("completed", 12_000_000)
+    while 'route="/api/chat"' not in await (await api.client.get("/metrics")).text():
+        await asyncio.sleep(0.05)  # until its request has ended, unread as it is
     received = 0
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(1 << 16):
