@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientSession
 
+from service.storage.migrations import migrate
 from tests.fakes.upstream import Answer, FakeUpstream
 from tests.run_process import refusal, running
 from tests.web.event_reader import read_events
@@ -77,6 +78,7 @@ def make_read_only(path: Path) -> None:
     """Even for root: the header says that only a newer SQLite may write it (https://www.sqlite.org/fileformat.html)."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
+        migrate(connection, 1)
     with path.open("r+b") as file:
         file.seek(18)
         file.write(b"\3")

@@ -106,6 +106,7 @@ async def test_a_cursor_of_nobody_is_an_end_and_not_an_error(api: Api):
 
 async def test_nobody_sees_what_another_has_asked_by_a_cursor_or_a_conversation(api: Api):
     mine = await api.chat("secret")
+    assert (await api.data("/api/history/bob/conversations"))["conversations"] == []
     for query in ({"before": "zzz"}, {"conversation_id": mine["conversation_id"]}):
         assert (await api.data("/api/history/bob", params=query))["history"] == []
 

@@ -96,7 +96,7 @@ async def test_it_can_be_turned_off_and_the_client_file_stays(start: Start):
             assert response.status == 200
 
 
-@pytest.mark.parametrize("library", {name.split(".")[0] for name in LIBRARIES})
+@pytest.mark.parametrize("library", sorted({name.split(".")[0] for name in LIBRARIES}))
 def test_what_is_vendored_has_its_licence_beside_it(library: str):
     licence = {"purify": "dompurify"}.get(library, library)
     assert "opyright" in (FOLDER / "vendor" / f"{licence}.LICENSE").read_text()
