@@ -61,7 +61,7 @@ class SqliteDatabase:
 
     def _query(self, sql: str, args: tuple[Any, ...], most_chars: int | None) -> list[Row]:
         try:
-            cursor = self._reader().execute(in_sqlite(sql), args)
+            cursor = self._reader().execute(*in_sqlite(sql, args))
             return cursor.fetchall() if most_chars is None else _fetch_some(cursor, most_chars)
         except sqlite3.Error as error:
             raise Unavailable("store_unavailable") from error
