@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 import threading
@@ -15,6 +16,8 @@ from service.metrics import Metrics
 from service.storage.database import Row, Step
 from service.storage.migrations import migrate
 from service.storage.sqlite_writer import SqliteWriter, in_sqlite
+
+_log = logging.getLogger(__name__)
 
 _READERS = 2
 _WRITER_PRAGMAS = """
@@ -64,6 +67,7 @@ class SqliteDatabase:
             cursor = self._reader().execute(*in_sqlite(sql, args))
             return cursor.fetchall() if most_chars is None else _fetch_some(cursor, most_chars)
         except sqlite3.Error as error:
+            _log.error("the store could not be read: %s", error)
             raise Unavailable("store_unavailable") from error
 
     def _reader(self) -> sqlite3.Connection:

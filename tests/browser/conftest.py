@@ -114,8 +114,8 @@ class Asked(NamedTuple):
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", autouse=True)
-async def asking(service: str) -> AsyncIterator[asyncio.Task[Asked]]:
-    """Asked while the first tests run: the demo takes its time."""
+async def asking(browser: Browser, service: str) -> AsyncIterator[asyncio.Task[Asked]]:
+    """Asked while the first tests run: the demo takes its time. Not before there is a browser to run them in."""
     task = asyncio.create_task(_ask_all(service))
     yield task
     await task

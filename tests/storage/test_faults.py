@@ -61,3 +61,18 @@ async def test_a_migration_that_fails_leaves_nothing_of_any(tmp_path: Path):
         assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("audit",)]
         other.execute("DROP TABLE audit")
     await (await open_sqlite(path, 1)).close()
+
+
+async def test_a_damaged_file_is_unavailable_and_told_to_the_operator(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path = tmp_path / "x.db"
+    database = await open_sqlite(path, 1)
+    await database.write(Step("CREATE TABLE notes (text TEXT)"), *(Step(INSERT, ("x" * 3000,)) for _ in range(100)))
+    await database.close()
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"damage" * 10_000)
+    database = await open_sqlite(path, 1)
+    with pytest.raises(Unavailable):
+        await database.read("SELECT text FROM notes")
+    assert "could not be read" in caplog.text
+    await database.close()
