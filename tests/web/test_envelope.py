@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ServerDisconnectedError, web
 
 from service.errors import TooLarge
 from service.storage.database import StepRefused
@@ -173,3 +173,14 @@ async def test_a_failure_keeps_its_code_and_its_details(start: Start):
     api = await start(routes=[failing(TooLarge(limit_bytes=7))])
     async with api.client.get("/fails") as response:
         assert (await check_refusal(response, 413, "body_too_large"))["limit_bytes"] == 7
+
+
+async def test_what_fails_beyond_the_envelope_is_logged_all_the_same(start: Start, caplog: pytest.LogCaptureFixture):
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(headers={"X-Split": "a\r\nb"})
+
+    api = await start(routes=[web.get("/splits", answer)])
+    with pytest.raises(ServerDisconnectedError):
+        await api.client.get("/splits")
+    assert "Unhandled exception" in caplog.text
+    await api.data("/healthz")
