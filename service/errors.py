@@ -110,8 +110,8 @@ class InternalError(ServiceError):
 
 
 class UpstreamError(InternalError):
-    """The upstream failed. `type` is one of upstream_timeout, upstream_unavailable,
-    upstream_rejected, upstream_invalid, or one that a call names, such as no_picture; `retryable` says whether asking again may help."""
+    """The upstream failed. `type` is one of upstream_timeout, upstream_unavailable, upstream_rejected,
+    upstream_invalid, or one that a call names, such as no_picture; `retryable` says whether asking again may help."""
 
     default_type = "upstream_unavailable"
 
