@@ -63,10 +63,7 @@ def create_app(
 
     Raises: StartError, here or at its start, when the store or the data folder cannot be used.
     """
-    app = web.Application(
-        middlewares=[middlewares.observe, middlewares.envelop_failures, cors.answer_preflights],
-        client_max_size=settings.max_body_bytes,
-    )
+    app = web.Application(client_max_size=settings.max_body_bytes)
     app[keys.SETTINGS] = settings
     app[keys.CLOCK] = clock or SystemClock()
     app[keys.PACE] = pace or Pace()
@@ -76,6 +73,7 @@ def create_app(
     app[keys.METRICS] = Metrics()
     app[keys.UPSTREAM_HEALTH] = UpstreamHealth()
     app[keys.ACCESS_LOG] = AccessLog(settings, app[keys.PACE], write_log)
+    app.middlewares.append(middlewares.observing(app[keys.METRICS], app[keys.ACCESS_LOG]))
     add_routes(app)
     cors.set_up(app, settings)
     app.cleanup_ctx.append(_furnish)

@@ -6,10 +6,11 @@ Source: https://prometheus.io/docs/practices/naming/
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from service.instruments import Durations, Tally
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _SLOW = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
@@ -20,60 +21,49 @@ class Metrics:
     """The instruments of one service. Units: seconds."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        registry = self.registry
-        self._requests = Histogram(
+        self.registry = registry = CollectorRegistry()
+        self._requests = Durations(
             "http_request_seconds",
             "HTTP requests by route template and code; a stream counts until its end",
             ["route", "code"],
-            buckets=_FAST,
-            registry=registry,
+            _FAST,
+            registry,
         )
-        self._turns = Counter("turns", "Turns that have ended", ["kind", "end"], registry=registry)
-        self._first_piece = Histogram(
+        self._turns = Tally("turns", "Turns that have ended", ["kind", "end"], registry)
+        self._first_piece = Durations(
             "upstream_first_piece_seconds",
             "From asking the upstream to the first piece of its answer",
             ["kind"],
-            buckets=_SLOW,
-            registry=registry,
+            _SLOW,
+            registry,
         )
-        self._whole = Histogram(
-            "upstream_whole_seconds",
-            "From asking the upstream to the end of its answer",
-            ["kind"],
-            buckets=_SLOW,
-            registry=registry,
+        self._whole = Durations(
+            "upstream_whole_seconds", "From asking the upstream to the end of its answer", ["kind"], _SLOW, registry
         )
-        self._tokens = Counter("tokens", "Tokens as the upstream counts them", ["direction"], registry=registry)
-        self._limits = Counter("limits_hit", "Requests refused by a limit", ["limit"], registry=registry)
-        self.store_queue = Histogram(
-            "store_queue_seconds", "From handing in a write to its transaction", buckets=_DISK, registry=registry
+        self._tokens = Tally("tokens", "Tokens as the upstream counts them", ["direction"], registry)
+        self._limits = Tally("limits_hit", "Requests refused by a limit", ["limit"], registry)
+        self.store_queue = Durations(
+            "store_queue_seconds", "From handing in a write to its transaction", [], _DISK, registry
         )
-        self.store_commit = Histogram(
-            "store_commit_seconds", "One transaction with all its writes", buckets=_DISK, registry=registry
+        self.store_commit = Durations(
+            "store_commit_seconds", "One transaction with all its writes", [], _DISK, registry
         )
-        # Looking a label set up costs more than counting: each is looked up once.
-        self._requests_by = functools.cache(self._requests.labels)
-        self._turns_by = functools.cache(self._turns.labels)
-        self._first_piece_by = functools.cache(self._first_piece.labels)
-        self._whole_by = functools.cache(self._whole.labels)
-        self._prompt_tokens, self._completion_tokens = map(self._tokens.labels, ("prompt", "completion"))
 
     def count_request(self, route: str, code: int, seconds: float) -> None:
-        self._requests_by(route, code).observe(seconds)
+        self._requests.observe(seconds, route, code)
 
     def count_turn(self, kind: str, end: str, prompt_tokens: int | None, completion_tokens: int | None) -> None:
-        self._turns_by(kind, end).inc()
-        self._prompt_tokens.inc(prompt_tokens or 0)
-        self._completion_tokens.inc(completion_tokens or 0)
+        self._turns.add(1, kind, end)
+        self._tokens.add(prompt_tokens or 0, "prompt")
+        self._tokens.add(completion_tokens or 0, "completion")
 
     def time_upstream(self, kind: str, first_seconds: float | None, whole_seconds: float) -> None:
         if first_seconds is not None:
-            self._first_piece_by(kind).observe(first_seconds)
-        self._whole_by(kind).observe(whole_seconds)
+            self._first_piece.observe(first_seconds, kind)
+        self._whole.observe(whole_seconds, kind)
 
     def count_refusal(self, limit: str) -> None:
-        self._limits.labels(limit).inc()
+        self._limits.add(1, limit)
 
     def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Show a figure that is read when it is asked for."""

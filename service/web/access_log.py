@@ -12,13 +12,11 @@ import time
 from collections.abc import Callable
 
 import msgspec
-from aiohttp import web
 
 from service.domain.pace import Pace
 from service.logs import is_for_people
 from service.settings import Settings
-from service.web.client_address import client_address
-from service.web.keys import REQUEST_ID
+from service.web.context import RequestContext
 
 _MOST_LINES = 100_000
 
@@ -46,17 +44,17 @@ class AccessLog:
         self._write = write
         self._lines: list[bytes] = []
 
-    def add(self, request: web.Request, route: str, code: int, seconds: float, trace: str | None) -> None:
+    def add(self, context: RequestContext, method: str, route: str, code: int, seconds: float) -> None:
         if self._is_on and len(self._lines) < _MOST_LINES:
             line = Line(
                 time=round(time.time(), 3),
-                request_id=request[REQUEST_ID],
-                method=request.method,
+                request_id=context.request_id,
+                method=method,
                 route=route,
                 code=code,
                 ms=round(seconds * 1000, 1),
-                address=client_address(request),
-                trace_id=trace[3:35] if trace else None,
+                address=context.address,
+                trace_id=context.trace[3:35] if context.trace else None,
             )
             self._lines.append(self._format(line))
 

@@ -1,4 +1,4 @@
-"""CORS on every answer: aiohttp-cors where a route answers, and what it leaves out.
+"""The headers of every answer, and CORS on it: aiohttp-cors where a route answers, and what it leaves out.
 
 It sets nothing on a 404, a 405 or an answer to an unknown preflight, never `Vary: Origin`, and refuses an OPTIONS that
 is no preflight.
@@ -11,16 +11,16 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.settings import Settings
+from service.web.context import CONTEXT
 from service.web.envelope import new_request_id
-from service.web.keys import REQUEST_ID, SETTINGS
-from service.web.limits import tell_allowance
+from service.web.keys import SETTINGS
 
 EXPOSED = ("X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 _MAX_AGE_SECONDS = 600
 
 
 def set_up(app: web.Application, settings: Settings) -> None:
-    """Enable CORS on all routes that the application has by now."""
+    """Enable CORS on all routes that the application has by now, and complete the headers of every answer."""
     # Never with credentials: `*` echoes any origin, and there are no cookies here.
     options = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call]
         expose_headers=EXPOSED, allow_headers="*", allow_methods=["GET", "POST"], max_age=_MAX_AGE_SECONDS
@@ -28,15 +28,20 @@ def set_up(app: web.Application, settings: Settings) -> None:
     cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(settings.cors_origins, options))
     for route in list(app.router.routes()):
         cors.add(route)
-    app.on_response_prepare.append(_complete)
-    app.on_response_prepare.append(tell_allowance)
+    tell_origins = app.on_response_prepare.pop()  # the library's own hook: one less that runs where no origin asks
+
+    async def complete(request: web.Request, response: web.StreamResponse) -> None:
+        _tell_request(request, response)
+        response.headers.add("Vary", "Origin")
+        if "Origin" in request.headers:
+            await tell_origins(request, response)
+            _tell_origin(request, response)
+
+    app.on_response_prepare.append(complete)
 
 
-@web.middleware
-async def answer_preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def answer_options(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer a preflight to any path, so that the real request can be told in an envelope what is wrong."""
-    if request.method != "OPTIONS":
-        return await handler(request)
     try:
         return await handler(request)
     except web.HTTPException as refused:
@@ -47,12 +52,23 @@ async def answer_preflights(request: web.Request, handler: Handler) -> web.Strea
         return web.Response(headers={"Allow": _methods(request)})  # RFC 9110, 9.3.7
 
 
-async def _complete(request: web.Request, response: web.StreamResponse) -> None:
+def _tell_request(request: web.Request, response: web.StreamResponse) -> None:
+    """The id, and what is left of the rate for requests that count."""
     headers = response.headers
-    # aiohttp answers an unknown `Expect` before any middleware has seen the request.
-    headers["X-Request-ID"] = request.get(REQUEST_ID) or new_request_id()
-    headers.add("Vary", "Origin")
     headers.popall("Server", None)
+    if CONTEXT not in request:  # aiohttp answers an unknown `Expect` before any middleware has seen the request
+        headers["X-Request-ID"] = new_request_id()
+        return
+    context = request[CONTEXT]
+    headers["X-Request-ID"] = context.request_id
+    if allowance := context.allowance:
+        headers["RateLimit-Limit"] = str(allowance.limit)
+        headers["RateLimit-Remaining"] = str(allowance.remaining)
+        headers["RateLimit-Reset"] = str(allowance.reset_seconds)
+
+
+def _tell_origin(request: web.Request, response: web.StreamResponse) -> None:
+    headers = response.headers
     if "Access-Control-Allow-Origin" not in headers and _is_allowed(request):
         headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
         headers["Access-Control-Expose-Headers"] = ",".join(EXPOSED)

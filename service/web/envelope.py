@@ -10,7 +10,8 @@ import msgspec
 from aiohttp import web
 
 from service.errors import MethodNotAllowed, ServiceError
-from service.web.keys import REQUEST_ID, SETTINGS
+from service.web.context import CONTEXT
+from service.web.keys import SETTINGS
 
 _encoder = msgspec.json.Encoder()
 _JSON = "application/json; charset=utf-8"
@@ -34,7 +35,7 @@ def success(data: Any) -> web.Response:
 
 def failure_envelope(request: web.Request, error: ServiceError) -> Envelope:
     """What a client is told of a failure: nothing that the error does not carry for it."""
-    return _envelope(error, language_of(request), request[REQUEST_ID])
+    return _envelope(error, language_of(request), request[CONTEXT].request_id)
 
 
 def failure(request: web.Request, error: ServiceError) -> web.Response:

@@ -21,8 +21,9 @@ from service.domain.running import Cursor, RunningTurn
 from service.domain.watch import Watch
 from service.errors import InternalError, ServiceError
 from service.models import Turn
+from service.web.context import CONTEXT
 from service.web.envelope import failure_envelope
-from service.web.keys import PACE, REQUEST_ID
+from service.web.keys import PACE
 from service.web.turn_answers import chat_answer
 
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ async def stream_turn(
             request.transport.abort()
     except Exception:
         # A second response must not follow into the body of the first.
-        _log.exception("request %s failed in its stream", request[REQUEST_ID])
+        _log.exception("request %s failed in its stream", request[CONTEXT].request_id)
         await stream.fail(InternalError())
     return response
 

@@ -14,9 +14,8 @@ from aiohttp import web
 from service.domain.tokens import is_openid
 from service.errors import BadRequest, Forbidden, Unauthorized
 from service.web.client_address import is_proxied, parse_address
+from service.web.context import CONTEXT
 from service.web.keys import ACCESS_TOKENS, SETTINGS
-
-_OPENID = web.RequestKey("OPENID", str)
 
 
 class Access(Enum):
@@ -50,7 +49,7 @@ def user_of(request: web.Request, claimed: str | None, *, default: str | None = 
 
     Raises: Forbidden when a token names another; BadRequest when nobody is named.
     """
-    known: str | None = request.get(_OPENID)
+    known = request[CONTEXT].openid
     if request.app[SETTINGS].auth == "required":
         if known is None:
             raise Unauthorized
@@ -74,7 +73,7 @@ def _remember_token(request: web.Request, *, required: bool) -> None:
     token = _bearer(request)
     if token:
         try:
-            request[_OPENID] = request.app[ACCESS_TOKENS].openid_of(token)
+            request[CONTEXT].openid = request.app[ACCESS_TOKENS].openid_of(token)
         except Unauthorized:
             if required:
                 raise

@@ -48,5 +48,3 @@ ADDRESS_LIMITER = web.AppKey("ADDRESS_LIMITER", RateLimiter)
 UPSTREAM_HEALTH = web.AppKey("UPSTREAM_HEALTH", UpstreamHealth)
 METRICS = web.AppKey("METRICS", Metrics)
 ACCESS_LOG: web.AppKey[AccessLog] = web.AppKey("ACCESS_LOG")
-
-REQUEST_ID = web.RequestKey("REQUEST_ID", str)

@@ -1,8 +1,7 @@
-"""What holds for every request: an id, and no failure that is not an envelope."""
+"""What holds for every request: an id, a line in the log, a count, and no failure that is not an envelope."""
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
 import re
@@ -10,7 +9,7 @@ import secrets
 import time
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from service.errors import (
     InternalError,
@@ -21,9 +20,14 @@ from service.errors import (
     TooManyRequests,
     Unavailable,
 )
+from service.metrics import Metrics
 from service.tracing import child_of, traceparent
+from service.web.access_log import AccessLog
+from service.web.client_address import client_address
+from service.web.context import CONTEXT, RequestContext
+from service.web.cors import answer_options
 from service.web.envelope import failure
-from service.web.keys import ACCESS_LOG, METRICS, REQUEST_ID, SETTINGS
+from service.web.keys import METRICS, SETTINGS
 
 _log = logging.getLogger(__name__)
 _CLIENT_IS_GONE = 499  # nginx's code for it; nobody is there to get it
@@ -32,47 +36,66 @@ _numbers = itertools.count(1)
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
-@web.middleware
-async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its id and its trace, then log and count it however it ends."""
-    started = time.perf_counter()
-    own = request.headers.get("X-Request-ID")
-    request[REQUEST_ID] = own if own and _SANE_ID.fullmatch(own) else f"{_RUN}-{next(_numbers):x}"
+def observing(metrics: Metrics, access_log: AccessLog) -> Middleware:
+    """The one middleware, the outermost of all: each that is wrapped round it costs every request."""
+
+    @web.middleware
+    async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer, be it with an envelope; then log and count the request however it has ended."""
+        started = time.perf_counter()
+        context = request[CONTEXT] = _begin(request)
+        code = _CLIENT_IS_GONE
+        try:
+            response = await _answer(request, handler)
+            code = response.status
+            return response
+        finally:
+            seconds = time.perf_counter() - started
+            resource = request.match_info.route.resource
+            route = resource.canonical if resource else "unmatched"
+            metrics.count_request(route, code, seconds)
+            access_log.add(context, request.method, route, code, seconds)
+
+    return observe
+
+
+def _begin(request: web.Request) -> RequestContext:
+    headers = request.headers
+    own = headers.get("X-Request-ID")
     # One task serves all requests of a connection: the trace of the one before must not stay.
-    trace = child_of(request.headers["traceparent"]) if "traceparent" in request.headers else None
+    trace = child_of(headers["traceparent"]) if "traceparent" in headers else None
     traceparent.set(trace)
-    code = _CLIENT_IS_GONE
-    try:
-        response = await handler(request)
-        code = response.status
-        return response
-    finally:
-        seconds = time.perf_counter() - started
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource else "unmatched"
-        request.app[METRICS].count_request(route, code, seconds)
-        request.app[ACCESS_LOG].add(request, route, code, seconds, trace)
+    request_id = own if own and _SANE_ID.fullmatch(own) else f"{_RUN}-{next(_numbers):x}"
+    return RequestContext(request_id, client_address(request), trace)
 
 
-@web.middleware
-async def envelop_failures(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every failure into an envelope, 404 and 405 included."""
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The handler's answer, or its failure as an envelope, 404 and 405 included."""
     try:
+        if request.method == "OPTIONS":
+            return await answer_options(request, handler)
         return await handler(request)
     except ServiceError as error:
         if isinstance(error, TooManyRequests | Unavailable):
             request.app[METRICS].count_refusal(error.type)
         return failure(request, error)
-    except web.HTTPMethodNotAllowed as error:
-        return failure(request, MethodNotAllowed(allow=", ".join(sorted(error.allowed_methods))))
-    except web.HTTPRequestEntityTooLarge:
-        return failure(request, TooLarge(limit_bytes=request.app[SETTINGS].max_body_bytes))
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return failure(request, NotFound() if error.status == 404 else InternalError())
-    except asyncio.CancelledError:
-        raise
+        return failure(request, _named(request, error))
     except Exception:
-        _log.exception("request %s failed", request[REQUEST_ID])
+        _log.exception("request %s failed", request[CONTEXT].request_id)
         return failure(request, InternalError())
+
+
+def _named(request: web.Request, error: web.HTTPException) -> ServiceError:
+    """What aiohttp refuses by itself, as a failure of ours."""
+    match error:
+        case web.HTTPMethodNotAllowed():
+            return MethodNotAllowed(allow=", ".join(sorted(error.allowed_methods)))
+        case web.HTTPRequestEntityTooLarge():
+            return TooLarge(limit_bytes=request.app[SETTINGS].max_body_bytes)
+        case web.HTTPNotFound():
+            return NotFound()
+        case _:
+            return InternalError()

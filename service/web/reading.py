@@ -13,6 +13,7 @@ from service.errors import BadRequest, TooLarge, UnsupportedMedia
 from service.web.keys import SETTINGS
 
 T = TypeVar("T")
+Body = TypeVar("Body", bytes, bytearray)
 
 SMALL_BYTES = 16 << 10
 _JSON = "application/json"
@@ -55,8 +56,8 @@ async def _read_body(request: web.Request, most_bytes: int | None) -> bytes:
     if (request.content_length or 0) > limit:
         raise TooLarge(limit_bytes=limit)
     try:
-        if request.content.is_eof():  # it came together with the head: nothing to wait for
-            return await _gather(request, limit)
+        if request.content.is_eof():  # it came together with the head
+            return _bounded(request.content.read_nowait(), limit)
         async with asyncio.timeout(settings.body_timeout_seconds):
             return await _gather(request, limit)
     except TimeoutError:
@@ -70,9 +71,14 @@ async def _gather(request: web.Request, limit: int) -> bytes:
     body = bytearray()
     async for block in request.content.iter_any():
         body += block
-        if len(body) > limit:
-            raise TooLarge(limit_bytes=limit)
+        _bounded(body, limit)
     return bytes(body)
+
+
+def _bounded(body: Body, limit: int) -> Body:
+    if len(body) > limit:
+        raise TooLarge(limit_bytes=limit)
+    return body
 
 
 def _check_media_type(request: web.Request) -> None:

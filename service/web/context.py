@@ -1,0 +1,24 @@
+"""What is known of a request while it is answered: one record, so that nobody has to look it up twice."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from service.domain.limits import Allowance
+
+
+class RequestContext:
+    """Shape: `address` is the client's own, `openid` the one that a token names, `trace` the traceparent that goes on,
+    `allowance` of the rate that was looked at last."""
+
+    __slots__ = ("address", "allowance", "openid", "request_id", "trace")
+
+    def __init__(self, request_id: str, address: str, trace: str | None) -> None:
+        self.request_id = request_id
+        self.address = address
+        self.trace = trace
+        self.openid: str | None = None
+        self.allowance: Allowance | None = None
+
+
+CONTEXT = web.RequestKey("CONTEXT", RequestContext)
