@@ -33,7 +33,7 @@ async def keep_checkpoints(turns: Turns, store: TurnStore, clock: Clock, pace: P
 
 async def _store_growth(running: Iterable[RunningTurn], store: TurnStore, clock: Clock) -> None:
     """Store what has arrived since the last time, in one transaction for many turns."""
-    grown = [turn for turn in running if turn.cursor != turn.saved and turn.opened.done()]
+    grown = [turn for turn in running if turn.cursor != turn.saved and turn.stored]
     for start in range(0, len(grown), _TURNS_AT_ONCE):
         some = [(turn, turn.cursor) for turn in grown[start : start + _TURNS_AT_ONCE]]
         await store.grow([_growth(turn) for turn, _ in some], clock.now_ms())

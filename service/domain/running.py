@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -33,7 +34,10 @@ class Cursor(NamedTuple):
 
 
 class RunningTurn:
-    """Grows by `add` until `end`; each watcher's callback is called on every change."""
+    """Grows by `add` until `end`; each watcher's callback is called on every change.
+
+    Units: `started_at`, `first_piece_at` and `unwatched_since` in seconds of the monotonic clock.
+    """
 
     __slots__ = (
         "_watchers",
@@ -44,7 +48,6 @@ class RunningTurn:
         "links",
         "model",
         "notice",
-        "opened",
         "pictures",
         "reasoning",
         "reply",
@@ -52,6 +55,7 @@ class RunningTurn:
         "started_at",
         "stop_error",
         "stop_status",
+        "stored",
         "task",
         "trouble",
         "turn",
@@ -74,13 +78,13 @@ class RunningTurn:
         self.generated_tokens = 0  # an estimate, where not all that is generated is shown
         self.working = False
         self.ended = False
-        self.trouble: ServiceError | None = None  # the end cannot be stored for now
+        self.stored = False  # the row is there
+        self.trouble: ServiceError | None = None  # it could not be opened, or its end cannot be stored for now
         self.saved = Cursor()
         self.stop_status: str | None = None
         self.stop_error: ServiceError | None = None
         self.started_at = 0.0
-        self.unwatched_since: float | None = asyncio.get_running_loop().time()
-        self.opened: asyncio.Future[Turn | None] = asyncio.get_running_loop().create_future()
+        self.unwatched_since: float | None = time.monotonic()
         self.task: asyncio.Task[None] | None = None
         self._watchers: list[Callable[[], None]] = []
 
@@ -96,7 +100,7 @@ class RunningTurn:
         self.model = piece.model or self.model
         self.finish_reason = piece.finish_reason or self.finish_reason
         if self.first_piece_at is None:
-            self.first_piece_at = asyncio.get_running_loop().time()
+            self.first_piece_at = time.monotonic()
         self.tell()
 
     def count(self, usage: Usage | None) -> None:
@@ -138,7 +142,7 @@ class RunningTurn:
     def unwatch(self, watcher: Callable[[], None]) -> None:
         self._watchers.remove(watcher)
         if not self._watchers:
-            self.unwatched_since = asyncio.get_running_loop().time()
+            self.unwatched_since = time.monotonic()
 
     @property
     def cursor(self) -> Cursor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from service.clock import Clock, seconds_to_midnight
@@ -36,6 +37,7 @@ class TurnRunner:
         metrics: Metrics,
         health: UpstreamHealth,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._health = health
         self._store = store
         self._registry = registry
@@ -46,9 +48,9 @@ class TurnRunner:
         self._metrics = metrics
 
     def start(self, turn: Turn, work: Work) -> RunningTurn:
-        """Give the turn a task. `running.opened` tells when the row is stored. Raises as Registry.add."""
+        """Give the turn a task; whoever asks for it may go away. Raises as Registry.add."""
         running = self._registry.add(turn)
-        running.task = asyncio.create_task(self._run(running, work))
+        running.task = self._loop.create_task(self._run(running, work))
         return running
 
     async def _run(self, running: RunningTurn, work: Work) -> None:
@@ -67,16 +69,17 @@ class TurnRunner:
             if opened is Opened.OVER_QUOTA:
                 pause = seconds_to_midnight(self._clock.now_ms())
                 raise TooManyRequests("quota_exceeded", retry_after_seconds=pause)
-            other = await self._find_duplicate(running.turn) if opened is Opened.DUPLICATE else None
+            if opened is Opened.DUPLICATE:
+                running.end(await self._find_duplicate(running.turn))
+                return False
         except ServiceError as error:
-            _refuse(running, error)
-            return False
+            running.trouble = error
         except Exception:
             _log.exception("the turn %s could not be opened", running.turn.turn_id)
-            _refuse(running, InternalError())
-            return False
-        running.opened.set_result(other)
-        return other is None
+            running.trouble = InternalError()
+        running.stored = running.trouble is None
+        running.tell()
+        return running.stored
 
     async def _find_duplicate(self, turn: Turn) -> Turn:
         """The turn that another process has opened with the same key."""
@@ -87,7 +90,7 @@ class TurnRunner:
 
     async def _work(self, running: RunningTurn, work: Work) -> tuple[str, ServiceError | None]:
         """Do the work and say how it ended."""
-        running.started_at = asyncio.get_running_loop().time()
+        running.started_at = time.monotonic()
         try:
             if running.stop_status is None:
                 running.working = True
@@ -124,11 +127,7 @@ class TurnRunner:
 
     def _count(self, running: RunningTurn, closed: Turn) -> None:
         first = None if running.first_piece_at is None else running.first_piece_at - running.started_at
-        whole = asyncio.get_running_loop().time() - running.started_at
+        whole = time.monotonic() - running.started_at
         self._metrics.time_upstream(closed.kind, first, whole)
         self._metrics.count_turn(closed.kind, closed.status, closed.prompt_tokens, closed.completion_tokens)
 
-
-def _refuse(running: RunningTurn, error: ServiceError) -> None:
-    running.opened.set_exception(error)
-    running.opened.exception()  # seen: the one who asked may be gone

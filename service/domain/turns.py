@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from service.clock import Clock
@@ -35,16 +36,13 @@ class Turns:
         return self._registry
 
     async def open(self, turn: Turn, work: Work) -> RunningTurn | Turn:
-        """Store the turn and start its work, or give the turn that its idempotency key has opened before.
+        """Begin the turn, or give the one that its idempotency key has opened before.
 
-        Raises: IdempotencyMismatch; TooManyRequests for concurrency and quota; Unavailable.
+        Its row is not stored yet: to wait for that, or for the end, tells what it was refused for.
+        Raises: IdempotencyMismatch; TooManyRequests for too many at once; Unavailable.
         """
-        known = await self._find_replay(turn)
-        if isinstance(known, Turn):
-            return known
-        running = known or self._runner.start(turn, work)
-        # Shielded: a client that goes away does not undo the row, the turn is the server's.
-        return await asyncio.shield(running.opened) or running
+        known = None if turn.idempotency_key is None else await self._find_replay(turn, turn.idempotency_key)
+        return known or self._runner.start(turn, work)
 
     async def get(self, turn_id: str, openid: str | None) -> RunningTurn | Turn:
         """The turn, running or stored; with an openid only that user's.
@@ -78,7 +76,7 @@ class Turns:
     def stop_overdue(self) -> None:
         """Stop the turns that take longer than MAX_TURN_SECONDS, and those that nobody has come back for."""
         longest, patience = self._settings.max_turn_seconds, self._settings.abandon_after_seconds
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         for running in self._registry:
             if running.working and now - running.started_at > longest:
                 running.stop(Status.FAILED, UpstreamError("upstream_timeout", retryable=True))
@@ -105,14 +103,12 @@ class Turns:
             await self._store.close(closed, settlement, *audit_of(closed, self._settings))
         return len(left)
 
-    async def _find_replay(self, turn: Turn) -> RunningTurn | Turn | None:
+    async def _find_replay(self, turn: Turn, idempotency_key: str) -> RunningTurn | Turn | None:
         """The turn that was opened with the same key, if any.
 
         Raises: IdempotencyMismatch when that was for another payload.
         """
-        if turn.idempotency_key is None:
-            return None
-        key = (turn.openid, turn.idempotency_key)
+        key = (turn.openid, idempotency_key)
         known = await _find(lambda: self._registry.find_by_key(*key), lambda: self._store.find_by_key(*key))
         first = known.turn if isinstance(known, RunningTurn) else known
         if first is not None and first.fingerprint != turn.fingerprint:

@@ -18,7 +18,7 @@ from aiohttp import web
 from service.domain.endings import failure_of
 from service.domain.reply_filter import RECALLED
 from service.domain.running import Cursor, RunningTurn
-from service.domain.watch import Watch
+from service.domain.watch import Watch, wait_until_stored
 from service.errors import InternalError, ServiceError
 from service.models import Turn
 from service.web.context import CONTEXT
@@ -41,6 +41,9 @@ async def stream_turn(
     request: web.Request, found: RunningTurn | Turn, cursor: Cursor, wait: float | None
 ) -> web.StreamResponse:
     """Answer with the turn's events after the cursor, until it ends or `wait` seconds are over."""
+    if isinstance(found, RunningTurn):
+        await wait_until_stored(found)  # what it is refused for is an envelope
+        found = found.turn if found.ended else found
     response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
     stream = EventStream(request, response, cursor)
