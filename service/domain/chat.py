@@ -13,6 +13,7 @@ from service.domain import context
 from service.domain.audit import hash_of
 from service.domain.endings import estimate_tokens
 from service.domain.ids import IdMaker
+from service.domain.picture_parts import has_parts
 from service.domain.pictures import Pictures
 from service.domain.reply_filter import RECALLED, ReplyFilter
 from service.domain.running import RunningTurn
@@ -27,7 +28,7 @@ from service.upstream.failures import ContextTooLong
 from service.upstream.pictures import find_pictures
 
 SHORTENED = "context_shortened"
-_NOTHING = msgspec.Raw(b"[]")
+_encode = msgspec.json.Encoder().encode
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ class Chat:
         turns: Turns,
         store: TurnStore,
         pictures: Pictures,
-        check: ContentCheck,
+        check: ContentCheck | None,
         upstream: UpstreamClient,
         settings: Settings,
         clock: Clock,
@@ -62,6 +63,7 @@ class Chat:
         self._store = store
         self._upstream = upstream
         self._settings = settings
+        self._models = settings.models
         self._clock = clock
         self._ids = ids
 
@@ -71,35 +73,28 @@ class Chat:
         Raises: BadRequest for a model that is not offered; NotFound for an unknown conversation; as Turns.open.
         """
         model = question.model or self._settings.openai_model
-        if model not in self._settings.models:
+        if model not in self._models:
             raise BadRequest("model_not_allowed", field="model")
-        adopted = await self._pictures.adopt_messages(question.messages, question.openid)
-        question = msgspec.structs.replace(question, messages=adopted)
-        stored = await self._list_stored(question)
-        remembered = context.remembered(stored, self._settings.context_chars)
+        if has_parts(question.messages):
+            adopted = await self._pictures.adopt_messages(question.messages, question.openid)
+            question = msgspec.structs.replace(question, messages=adopted)
+        remembered = await self._remember(question)
         messages = context.assemble(self._settings.system_prompt, remembered, question.messages)
-        ask = ChatAsk(
-            model=model,
-            messages=_NOTHING,
-            user=hash_of(question.openid),
-            temperature=question.temperature,
-            top_p=question.top_p,
-            max_tokens=question.max_tokens,
-        )
-        return await self._turns.open(self._new_turn(question, model), partial(self._answer, ask, messages, question))
+        turn = self._new_turn(question, model)
+        return await self._turns.open(turn, partial(self._answer, question, messages))
 
-    async def _list_stored(self, question: Question) -> list[Turn]:
+    async def _remember(self, question: Question) -> list[Message]:
         if question.conversation_id is None:
             return []
         limit = max(1, self._settings.context_turns)
         stored = await self._store.list_page(question.openid, limit=limit, conversation_id=question.conversation_id)
         if not stored:
             raise NotFound("conversation_not_found", field="conversation_id")
-        return stored[: self._settings.context_turns]
+        return context.remembered(stored[: self._settings.context_turns], self._settings.context_chars)
 
     def _new_turn(self, question: Question, model: str) -> Turn:
         now_ms = self._clock.now_ms()
-        messages = msgspec.json.encode(question.messages).decode()
+        messages = _encode(question.messages).decode()
         turn_id = self._ids.make(now_ms)
         return Turn(
             turn_id=turn_id,
@@ -123,10 +118,12 @@ class Chat:
             return 0
         return estimate_tokens(messages) + (question.max_tokens or 0)
 
-    async def _answer(self, ask: ChatAsk, messages: list[Message], question: Question, running: RunningTurn) -> None:
+    async def _answer(self, question: Question, messages: list[Message], running: RunningTurn) -> None:
         try:
-            await require_allowed(self._check, [message.text for message in question.messages], openid=question.openid)
-            await self._relay(ask, messages, question, running)
+            if self._check is not None:
+                texts = [message.text for message in question.messages]
+                await require_allowed(self._check, texts, openid=question.openid)
+            await self._relay(question, messages, running)
         except ContentRefused:
             if running.notice != RECALLED:
                 raise
@@ -137,14 +134,22 @@ class Chat:
             if fewer is None:
                 raise
             running.notice = SHORTENED
-            await self._relay(ask, fewer, question, running)
+            await self._relay(question, fewer, running)
         links = dict.fromkeys((*running.links, *find_pictures(str(running.reply), shown_only=True)))
         if links:
             running.pictures = await self._pictures.bring_all(list(links), question.openid)
 
-    async def _relay(self, ask: ChatAsk, messages: list[Message], question: Question, running: RunningTurn) -> None:
-        told = msgspec.json.encode(await self._pictures.inline_messages(messages))
-        ask = msgspec.structs.replace(ask, messages=msgspec.Raw(told))
+    async def _relay(self, question: Question, messages: list[Message], running: RunningTurn) -> None:
+        if has_parts(messages):
+            messages = await self._pictures.inline_messages(messages)
+        ask = ChatAsk(
+            model=running.turn.model,
+            messages=msgspec.Raw(_encode(messages)),
+            user=hash_of(question.openid),
+            temperature=question.temperature,
+            top_p=question.top_p,
+            max_tokens=question.max_tokens,
+        )
         reply = ReplyFilter(running, self._check)
         if question.streamed:
             async with aclosing(self._upstream.stream(ask)) as pieces:
@@ -158,4 +163,4 @@ class Chat:
 def _fingerprint(question: Question) -> str:
     """What makes two requests with one key the same: all that changes the answer, not how it is delivered."""
     same = msgspec.structs.replace(question, idempotency_key=None, streamed=False)
-    return hashlib.sha256(msgspec.json.encode(same)).hexdigest()
+    return hashlib.sha256(_encode(same)).hexdigest()

@@ -35,6 +35,8 @@ def remembered(turns: Sequence[Turn], max_chars: int) -> list[Message]:
 
 def assemble(system_prompt: str, context: Sequence[Message], messages: Sequence[Message]) -> list[Message]:
     """All that goes up: the operator's system prompt stands alone where there is one."""
+    if not (system_prompt or context):
+        return list(messages)
     if system_prompt:
         messages = [message for message in messages if message.role != "system"]
         return [Message("system", system_prompt), *context, *messages]
@@ -55,7 +57,10 @@ def title_of(messages: Sequence[Message]) -> str:
     """One line of at most 40 characters from the newest user message."""
     for message in reversed(messages):
         if message.role == "user":
-            return "".join(c if c.isprintable() else " " for c in message.text[:200]).strip()[:40]
+            text = message.text[:200]
+            if not text.isprintable():
+                text = "".join(c if c.isprintable() else " " for c in text)
+            return text.strip()[:40]
     return ""
 
 

@@ -14,11 +14,10 @@ from service.storage.turns import Settlement
 
 def ended(running: RunningTurn, status: str, error: ServiceError | None, now_ms: int) -> tuple[Turn, Settlement]:
     """The closed row of a turn that has run, and its settlement."""
-    turn, usage = running.snapshot(), running.usage
-    turn = msgspec.structs.replace(
-        turn,
+    usage = running.usage
+    turn = running.snapshot(
         status=status,
-        finish_reason=_finish_reason(running, status, bool(turn.reply)),
+        finish_reason=_finish_reason(running, status, running.reply.length > 0),
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
         error=_kept(error) if error else None,
@@ -44,7 +43,7 @@ def failure_of(turn: Turn) -> ServiceError | None:
 
 def estimate_tokens(text: str) -> int:
     """About how many tokens a text is: one for a CJK character, one for four others."""
-    wide = (len(text.encode()) - len(text)) // 2  # UTF-8 takes three bytes for most of those
+    wide = 0 if text.isascii() else (len(text.encode()) - len(text)) // 2  # UTF-8 takes three bytes for most of those
     return wide + (len(text) - wide + 3) // 4
 
 

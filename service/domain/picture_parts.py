@@ -7,6 +7,11 @@ from collections.abc import Mapping, Sequence
 from service.models import ImagePart, ImageUrl, Message, TextPart
 
 
+def has_parts(messages: Sequence[Message]) -> bool:
+    """Whether any message is more than a text: only then can there be pictures."""
+    return any(not isinstance(message.content, str) for message in messages)
+
+
 def list_places(messages: Sequence[Message]) -> dict[str, str]:
     """The urls of the pictures by their places, such as `messages[0].content[1].image_url.url`."""
     return {

@@ -15,7 +15,7 @@ RECALLED = "reply_recalled"
 class ReplyFilter:
     """Feeds one running turn; with no check it hands on what it gets."""
 
-    def __init__(self, running: RunningTurn, check: ContentCheck) -> None:
+    def __init__(self, running: RunningTurn, check: ContentCheck | None) -> None:
         self._running = running
         openid = running.turn.openid
         self._reply: HeldText | None = hold(check, openid=openid)

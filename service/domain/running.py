@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -148,14 +148,15 @@ class RunningTurn:
     def cursor(self) -> Cursor:
         return Cursor(self.reply.length, self.reasoning.length)
 
-    def snapshot(self) -> Turn:
-        """The turn with what has arrived so far."""
+    def snapshot(self, **more: Any) -> Turn:
+        """The turn with what has arrived so far, and with the fields that are given."""
         if self.ended:
             return self.turn
         return msgspec.structs.replace(
             self.turn,
             reply=str(self.reply),
             reasoning=str(self.reasoning),
-            images=msgspec.json.encode(self.pictures).decode(),
+            images=msgspec.json.encode(self.pictures).decode() if self.pictures else "[]",
             model=self.model,
+            **more,
         )

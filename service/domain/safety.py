@@ -40,16 +40,6 @@ class ContentCheck(Protocol):
         """Begin a text that arrives in pieces; None when every text passes anyway."""
 
 
-class NoCheck:
-    """Lets everything pass."""
-
-    async def allows(self, text: str, *, openid: str) -> bool:
-        return True
-
-    def scan(self, *, openid: str) -> Scan | None:
-        return None
-
-
 class HeldText:
     """Holds back a text that arrives in pieces until what it says has passed.
 
@@ -84,9 +74,9 @@ class HeldText:
         raise ContentRefused
 
 
-def hold(check: ContentCheck, *, openid: str) -> HeldText | None:
+def hold(check: ContentCheck | None, *, openid: str) -> HeldText | None:
     """Begin to hold a reply; None when there is nothing to hold it for."""
-    scan = check.scan(openid=openid)
+    scan = check.scan(openid=openid) if check is not None else None
     return HeldText(scan) if scan is not None else None
 
 
@@ -96,8 +86,8 @@ async def require_allowed(check: ContentCheck, texts: Iterable[str], *, openid: 
         raise ContentRefused(field=field)
 
 
-def make_content_check(settings: Settings, wechat: WeChatContentCheck) -> ContentCheck:
-    """Make the check that CONTENT_CHECK names. Raises StartError where what it needs is missing."""
+def make_content_check(settings: Settings, wechat: WeChatContentCheck) -> ContentCheck | None:
+    """Make the check that CONTENT_CHECK names, None for none. Raises StartError where what it needs is missing."""
     match settings.content_check:
         case "words":
             if not settings.content_words_file:
@@ -108,4 +98,4 @@ def make_content_check(settings: Settings, wechat: WeChatContentCheck) -> Conten
                 raise StartError("CONTENT_CHECK=wechat needs WECHAT_APPID and WECHAT_SECRET.")
             return WeChatCheck(wechat, fail_open=settings.content_check_fail == "open")
         case _:
-            return NoCheck()
+            return None

@@ -130,4 +130,3 @@ class TurnRunner:
         whole = time.monotonic() - running.started_at
         self._metrics.time_upstream(closed.kind, first, whole)
         self._metrics.count_turn(closed.kind, closed.status, closed.prompt_tokens, closed.completion_tokens)
-
