@@ -73,7 +73,7 @@ def create_app(
     app[keys.METRICS] = Metrics()
     app[keys.UPSTREAM_HEALTH] = UpstreamHealth()
     app[keys.ACCESS_LOG] = AccessLog(settings, app[keys.PACE], write_log)
-    app.middlewares.append(middlewares.observing(app[keys.METRICS], app[keys.ACCESS_LOG]))
+    app.middlewares.append(middlewares.observing(settings, app[keys.METRICS], app[keys.ACCESS_LOG]))
     add_routes(app)
     cors.set_up(app, settings)
     app.cleanup_ctx.append(_furnish)

@@ -17,15 +17,21 @@ _MOST_KEYS = 100_000
 
 
 class Allowance(NamedTuple):
-    """What is left: `remaining` requests now, the whole `limit` again after `reset_seconds`.
-
-    `retry_after_seconds` is 0 for a request that may go on; one that may not was not counted.
-    """
+    """What is left of `limit` requests in `period` seconds, as the seconds until all of it has grown back."""
 
     limit: int
-    remaining: int
-    reset_seconds: int
+    period: float
+    full_in: float
     retry_after_seconds: int = 0
+    """0 for a request that may go on; one that may not was not counted."""
+
+    @property
+    def remaining(self) -> int:
+        return max(0, int((self.period - self.full_in) * self.limit / self.period + 1e-9))
+
+    @property
+    def reset_seconds(self) -> int:
+        return math.ceil(self.full_in)
 
 
 class RateLimiter:
@@ -44,14 +50,16 @@ class RateLimiter:
         if not self._limit:
             return None
         now = self._now()
-        before = max(now, self._full_at.get(key, now))
-        wait = before + self._interval - now - self._period
+        full_at = self._full_at.get(key, now)
+        full_in = full_at - now if full_at > now else 0.0
+        wait = full_in + self._interval - self._period
         if wait > 1e-9:
-            self._remember(key, before)
-            return Allowance(self._limit, 0, math.ceil(before - now), max(1, math.ceil(wait)))
-        self._remember(key, before + self._interval)
-        remaining = int(-wait / self._interval + 1e-9)
-        return Allowance(self._limit, remaining, math.ceil(before + self._interval - now))
+            retry_after_seconds = max(1, math.ceil(wait))
+        else:
+            retry_after_seconds = 0
+            full_in += self._interval
+        self._remember(key, now + full_in)
+        return Allowance(self._limit, self._period, full_in, retry_after_seconds)
 
     def __len__(self) -> int:
         """How many keys are known."""

@@ -9,19 +9,17 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from service.setting_kinds import Network
-from service.web.keys import SETTINGS
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _SITE_BITS = 64  # RFC 6177: what one customer has at least; within it addresses cost nothing
 
 
-def client_address(request: web.Request) -> str:
+def client_address(request: web.Request, trusted: Sequence[Network]) -> str:
     """The nearest address in X-Forwarded-For that is no trusted proxy; the peer itself where that is none.
 
     What stands further left was written by whoever sent the request.
     """
     peer = request.remote or ""
-    trusted = request.app[SETTINGS].trusted_proxies
     if not trusted or not is_among(peer, trusted):
         return peer
     for hop in reversed(",".join(request.headers.getall("X-Forwarded-For", [])).split(",")):

@@ -5,15 +5,17 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.domain.limits import Allowance
+from service.settings import Settings
 
 
 class RequestContext:
     """Shape: `address` is the client's own, `openid` the one that a token names, `trace` the traceparent that goes on,
     `allowance` of the rate that was looked at last."""
 
-    __slots__ = ("address", "allowance", "openid", "request_id", "trace")
+    __slots__ = ("address", "allowance", "openid", "request_id", "settings", "trace")
 
-    def __init__(self, request_id: str, address: str, trace: str | None) -> None:
+    def __init__(self, settings: Settings, request_id: str, address: str, trace: str | None) -> None:
+        self.settings = settings
         self.request_id = request_id
         self.address = address
         self.trace = trace

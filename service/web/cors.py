@@ -13,7 +13,6 @@ from aiohttp.typedefs import Handler
 from service.settings import Settings
 from service.web.context import CONTEXT
 from service.web.envelope import new_request_id
-from service.web.keys import SETTINGS
 
 EXPOSED = ("X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 _MAX_AGE_SECONDS = 600
@@ -35,7 +34,7 @@ def set_up(app: web.Application, settings: Settings) -> None:
         response.headers.add("Vary", "Origin")
         if "Origin" in request.headers:
             await tell_origins(request, response)
-            _tell_origin(request, response)
+            _tell_origin(request, response, settings)
 
     app.on_response_prepare.append(complete)
 
@@ -46,7 +45,8 @@ async def answer_options(request: web.Request, handler: Handler) -> web.StreamRe
         return await handler(request)
     except web.HTTPException as refused:
         if "Access-Control-Request-Method" in request.headers:
-            return web.Response(headers=_preflight_headers(request) if _is_allowed(request) else None)
+            is_allowed = _is_allowed(request, request[CONTEXT].settings)
+            return web.Response(headers=_preflight_headers(request) if is_allowed else None)
         if refused.status != web.HTTPForbidden.status_code:
             raise
         return web.Response(headers={"Allow": _methods(request)})  # RFC 9110, 9.3.7
@@ -56,10 +56,11 @@ def _tell_request(request: web.Request, response: web.StreamResponse) -> None:
     """The id, and what is left of the rate for requests that count."""
     headers = response.headers
     headers.popall("Server", None)
-    if CONTEXT not in request:  # aiohttp answers an unknown `Expect` before any middleware has seen the request
+    try:
+        context = request[CONTEXT]
+    except KeyError:  # aiohttp answers an unknown `Expect` before any middleware has seen the request
         headers["X-Request-ID"] = new_request_id()
         return
-    context = request[CONTEXT]
     headers["X-Request-ID"] = context.request_id
     if allowance := context.allowance:
         headers["RateLimit-Limit"] = str(allowance.limit)
@@ -67,9 +68,9 @@ def _tell_request(request: web.Request, response: web.StreamResponse) -> None:
         headers["RateLimit-Reset"] = str(allowance.reset_seconds)
 
 
-def _tell_origin(request: web.Request, response: web.StreamResponse) -> None:
+def _tell_origin(request: web.Request, response: web.StreamResponse, settings: Settings) -> None:
     headers = response.headers
-    if "Access-Control-Allow-Origin" not in headers and _is_allowed(request):
+    if "Access-Control-Allow-Origin" not in headers and _is_allowed(request, settings):
         headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
         headers["Access-Control-Expose-Headers"] = ",".join(EXPOSED)
 
@@ -79,8 +80,8 @@ def _methods(request: web.Request) -> str:
     return ", ".join(sorted(route.method for route in resource or ()))
 
 
-def _is_allowed(request: web.Request) -> bool:
-    origins = request.app[SETTINGS].cors_origins
+def _is_allowed(request: web.Request, settings: Settings) -> bool:
+    origins = settings.cors_origins
     return "Origin" in request.headers and ("*" in origins or request.headers["Origin"] in origins)
 
 

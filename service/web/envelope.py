@@ -11,7 +11,6 @@ from aiohttp import web
 
 from service.errors import MethodNotAllowed, ServiceError
 from service.web.context import CONTEXT
-from service.web.keys import SETTINGS
 
 _encoder = msgspec.json.Encoder()
 _JSON = "application/json; charset=utf-8"
@@ -72,7 +71,7 @@ def _response(error: ServiceError, envelope: Envelope) -> web.Response:
 
 def language_of(request: web.Request) -> str:
     """`zh` or `en`: the one that Accept-Language prefers (RFC 9110, 12.5.4), else MSG_LANGUAGE."""
-    best, best_quality = request.app[SETTINGS].msg_language, 0.0
+    best, best_quality = request[CONTEXT].settings.msg_language, 0.0
     for part in request.headers.get("Accept-Language", "")[:200].split(","):
         found = re.match(r"\s*(zh|en)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*$", part, re.IGNORECASE)
         if found and float(found[2] or 1) > best_quality:

@@ -13,9 +13,10 @@ from service.domain.file_writer import StoredFile
 from service.domain.pictures import mime_of
 from service.errors import BadRequest, UnsupportedMedia
 from service.web.answers import FileAnswer
+from service.web.context import CONTEXT
 from service.web.envelope import success
 from service.web.identity import user_of
-from service.web.keys import PICTURES, SETTINGS
+from service.web.keys import PICTURES
 from service.web.pictures import link_to
 from service.web.reading import read_query
 from service.web.requests import FileQuery
@@ -44,7 +45,7 @@ async def post_file(request: web.Request) -> web.Response:
     if request.content_type != "multipart/form-data":
         raise UnsupportedMedia("multipart_required")
     try:
-        async with asyncio.timeout(request.app[SETTINGS].body_timeout_seconds):
+        async with asyncio.timeout(request[CONTEXT].settings.body_timeout_seconds):
             return await _take_upload(request, await request.multipart())
     except TimeoutError:
         raise BadRequest("body_timeout") from None

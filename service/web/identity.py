@@ -15,7 +15,7 @@ from service.domain.tokens import is_openid
 from service.errors import BadRequest, Forbidden, Unauthorized
 from service.web.client_address import is_proxied, parse_address
 from service.web.context import CONTEXT
-from service.web.keys import ACCESS_TOKENS, SETTINGS
+from service.web.keys import ACCESS_TOKENS
 
 
 class Access(Enum):
@@ -32,12 +32,13 @@ def admit(request: web.Request, access: Access) -> None:
     """Let the request pass, or raise Unauthorized or Forbidden; remembers the user that a token names."""
     if access is Access.PUBLIC:
         return
+    settings = request[CONTEXT].settings
     if access is Access.BALANCE:
-        access = Access.OPERATOR if request.app[SETTINGS].balance_for == "admin" else Access.USER
+        access = Access.OPERATOR if settings.balance_for == "admin" else Access.USER
     if access is Access.OPERATOR:
         _admit_operator(request)
         return
-    mode = request.app[SETTINGS].auth
+    mode = settings.auth
     if mode == "local" and not _is_direct_loopback(request):
         raise Forbidden("local_only")
     if access is Access.USER:
@@ -49,8 +50,9 @@ def user_of(request: web.Request, claimed: str | None, *, default: str | None = 
 
     Raises: Forbidden when a token names another; BadRequest when nobody is named.
     """
-    known = request[CONTEXT].openid
-    if request.app[SETTINGS].auth == "required":
+    context = request[CONTEXT]
+    known = context.openid
+    if context.settings.auth == "required":
         if known is None:
             raise Unauthorized
         if claimed is not None and claimed != known:
@@ -66,7 +68,7 @@ def user_of(request: web.Request, claimed: str | None, *, default: str | None = 
 
 def owner_of(request: web.Request) -> str | None:
     """Whose things may be reached by their id alone; None where no token is asked for, and the id is the key."""
-    return user_of(request, None) if request.app[SETTINGS].auth == "required" else None
+    return user_of(request, None) if request[CONTEXT].settings.auth == "required" else None
 
 
 def _remember_token(request: web.Request, *, required: bool) -> None:
@@ -90,7 +92,7 @@ def _bearer(request: web.Request) -> str:
 
 
 def _admit_operator(request: web.Request) -> None:
-    wanted = request.app[SETTINGS].admin_token
+    wanted = request[CONTEXT].settings.admin_token
     # Bytes that are no UTF-8 come as surrogates.
     if wanted and hmac.compare_digest(_bearer(request).encode("utf-8", "surrogateescape"), wanted.encode()):
         return

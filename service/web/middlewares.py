@@ -21,13 +21,14 @@ from service.errors import (
     Unavailable,
 )
 from service.metrics import Metrics
+from service.settings import Settings
 from service.tracing import child_of, traceparent
 from service.web.access_log import AccessLog
 from service.web.client_address import client_address
 from service.web.context import CONTEXT, RequestContext
 from service.web.cors import answer_options
 from service.web.envelope import failure
-from service.web.keys import METRICS, SETTINGS
+from service.web.keys import METRICS
 
 _log = logging.getLogger(__name__)
 _CLIENT_IS_GONE = 499  # nginx's code for it; nobody is there to get it
@@ -36,14 +37,14 @@ _numbers = itertools.count(1)
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
-def observing(metrics: Metrics, access_log: AccessLog) -> Middleware:
+def observing(settings: Settings, metrics: Metrics, access_log: AccessLog) -> Middleware:
     """The one middleware, the outermost of all: each that is wrapped round it costs every request."""
 
     @web.middleware
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer, be it with an envelope; then log and count the request however it has ended."""
         started = time.perf_counter()
-        context = request[CONTEXT] = _begin(request)
+        context = request[CONTEXT] = _begin(request, settings)
         code = _CLIENT_IS_GONE
         try:
             response = await _answer(request, handler)
@@ -59,14 +60,14 @@ def observing(metrics: Metrics, access_log: AccessLog) -> Middleware:
     return observe
 
 
-def _begin(request: web.Request) -> RequestContext:
+def _begin(request: web.Request, settings: Settings) -> RequestContext:
     headers = request.headers
     own = headers.get("X-Request-ID")
     # One task serves all requests of a connection: the trace of the one before must not stay.
     trace = child_of(headers["traceparent"]) if "traceparent" in headers else None
     traceparent.set(trace)
     request_id = own if own and _SANE_ID.fullmatch(own) else f"{_RUN}-{next(_numbers):x}"
-    return RequestContext(request_id, client_address(request), trace)
+    return RequestContext(settings, request_id, client_address(request, settings.trusted_proxies), trace)
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -94,7 +95,7 @@ def _named(request: web.Request, error: web.HTTPException) -> ServiceError:
         case web.HTTPMethodNotAllowed():
             return MethodNotAllowed(allow=", ".join(sorted(error.allowed_methods)))
         case web.HTTPRequestEntityTooLarge():
-            return TooLarge(limit_bytes=request.app[SETTINGS].max_body_bytes)
+            return TooLarge(limit_bytes=request[CONTEXT].settings.max_body_bytes)
         case web.HTTPNotFound():
             return NotFound()
         case _:

@@ -10,7 +10,8 @@ from service.domain.pictures import decode_pictures, source_of
 from service.errors import NotFound
 from service.models import Picture, Turn
 from service.upstream.pictures import find_pictures, replace_links
-from service.web.keys import PICTURES, SETTINGS
+from service.web.context import CONTEXT
+from service.web.keys import PICTURES
 
 # As a field of the JSON: in a text the quotes would be escaped, so nobody can write this into a message.
 _STORED_FILE = re.compile(r'"url":"file:([0-9a-f]{40}\.[a-z]{3,4})"', re.ASCII)
@@ -23,7 +24,7 @@ _MOST_INLINE_BYTES = 16 << 20
 
 def link_to(request: web.Request, name: str) -> str:
     """A link to a stored file, on PUBLIC_URL or the origin that the client has used."""
-    return f"{request.app[SETTINGS].public_url or _origin(request)}{request.app[PICTURES].link(name)}"
+    return f"{request[CONTEXT].settings.public_url or _origin(request)}{request.app[PICTURES].link(name)}"
 
 
 def _origin(request: web.Request) -> str:
@@ -42,7 +43,7 @@ async def list_shown(request: web.Request, turn: Turn, response_format: str | No
 
     Beyond 16 MiB of pictures in one answer the rest are links all the same.
     """
-    inline = response_format == "b64" or (response_format is None and not request.app[SETTINGS].public_url)
+    inline = response_format == "b64" or (response_format is None and not request[CONTEXT].settings.public_url)
     if not inline:
         return list_links(request, turn)
     shown: list[str] = []

@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import ETag, web
 
 from service.errors import NotFound
-from service.web.keys import SETTINGS
+from service.web.context import CONTEXT
 
 _STATIC: Final = Path(__file__).parent / "static"
 _FOLDER: Final = _STATIC / "playground"
@@ -90,7 +90,7 @@ def _asset(request: web.Request, folder: Path, name: str) -> web.FileResponse:
 
 
 def _require_switched_on(request: web.Request) -> None:
-    if not request.app[SETTINGS].playground:
+    if not request[CONTEXT].settings.playground:
         raise NotFound
 
 

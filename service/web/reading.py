@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from service.errors import BadRequest, TooLarge, UnsupportedMedia
-from service.web.keys import SETTINGS
+from service.web.context import CONTEXT
 
 T = TypeVar("T")
 Body = TypeVar("Body", bytes, bytearray)
@@ -51,7 +51,7 @@ def read_query(request: web.Request, kind: type[T]) -> T:
 
 
 async def _read_body(request: web.Request, most_bytes: int | None) -> bytes:
-    settings = request.app[SETTINGS]
+    settings = request[CONTEXT].settings
     limit = min(most_bytes or settings.max_body_bytes, settings.max_body_bytes)
     if (request.content_length or 0) > limit:
         raise TooLarge(limit_bytes=limit)

@@ -7,9 +7,10 @@ from aiohttp import web
 from service.domain.sessions import Session
 from service.errors import Forbidden
 from service.web.answers import TokenAnswer
+from service.web.context import CONTEXT
 from service.web.envelope import success
 from service.web.identity import user_of
-from service.web.keys import SESSIONS, SETTINGS
+from service.web.keys import SESSIONS
 from service.web.reading import SMALL_BYTES, read_json
 from service.web.requests import RefreshRequest
 
@@ -26,7 +27,7 @@ async def _session(request: web.Request, asked: RefreshRequest) -> Session:
     refresh_token = asked.refreshToken or request.headers.get("refreshToken", "")
     if refresh_token:
         return await sessions.refresh(refresh_token)
-    if request.app[SETTINGS].auth == "required":
+    if request[CONTEXT].settings.auth == "required":
         # Never 401: clients of the seed refresh on 401, and would come here again.
         raise Forbidden("refresh_refused")
     if asked.openid is not None:

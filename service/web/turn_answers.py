@@ -11,8 +11,8 @@ from service.errors import ServiceError
 from service.messages import NOTICES
 from service.models import Status, Turn
 from service.web.answers import ChatAnswer, ErrorAnswer, ImageAnswer, UsageAnswer
+from service.web.context import CONTEXT
 from service.web.envelope import language_of
-from service.web.keys import SETTINGS
 from service.web.pictures import list_links, list_shown, reply_of
 
 
@@ -61,7 +61,7 @@ def _usage(turn: Turn) -> UsageAnswer:
 
 def _notice(request: web.Request, turn: Turn) -> str:
     """What is said beside the answer, and that it was made by AI where the operator wants that said."""
-    told = [request.app[SETTINGS].ai_notice]
+    told = [request[CONTEXT].settings.ai_notice]
     if turn.notice is not None:
         chinese, english = NOTICES[turn.notice]
         told.insert(0, english if language_of(request) == "en" else chinese)

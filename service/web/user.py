@@ -8,9 +8,10 @@ from service.clock import day_of
 from service.models import User
 from service.settings import Settings
 from service.web.answers import DeletedAnswer, UsageCounts, UsageSummary, UserAnswer
+from service.web.context import CONTEXT
 from service.web.envelope import success
 from service.web.identity import user_of
-from service.web.keys import ACCOUNTS, CLOCK, SETTINGS
+from service.web.keys import ACCOUNTS, CLOCK
 from service.web.reading import SMALL_BYTES, read_json
 from service.web.requests import ProfileRequest
 
@@ -33,7 +34,7 @@ async def post_erase(request: web.Request) -> web.Response:
 
 
 def _shape(request: web.Request, user: User) -> UserAnswer:
-    settings: Settings = request.app[SETTINGS]
+    settings: Settings = request[CONTEXT].settings
     is_today = user.day == day_of(request.app[CLOCK].now_ms())
     today = UsageCounts(user.day_turns, user.day_tokens, user.day_images) if is_today else UsageCounts(0, 0, 0)
     return UserAnswer(

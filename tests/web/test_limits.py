@@ -129,7 +129,8 @@ def test_a_limit_grows_back_evenly():
     assert [given.retry_after_seconds for given in again if given] == [0, 15]
     time.now += 3600
     full = limiter.hit("k")
-    assert full == (4, 3, 15, 0)
+    assert full is not None
+    assert (full.limit, full.remaining, full.reset_seconds, full.retry_after_seconds) == (4, 3, 15, 0)
 
 
 def test_a_refused_request_costs_nothing():

@@ -9,6 +9,7 @@ from aiohttp import ClientSession, UnixConnector, web
 from aiohttp.test_utils import make_mocked_request
 
 from service.errors import Forbidden
+from service.web.context import CONTEXT, RequestContext
 from service.web.identity import Access, admit
 from service.web.keys import SETTINGS
 from tests.web.conftest import Api
@@ -41,4 +42,6 @@ async def api_app(api: Api) -> web.Application:
 
 def _request_from(app: web.Application, peer: str) -> web.Request:
     assert app[SETTINGS].auth == "local"
-    return make_mocked_request("GET", "/", app=app).clone(remote=peer)
+    request = make_mocked_request("GET", "/", app=app).clone(remote=peer)
+    request[CONTEXT] = RequestContext(app[SETTINGS], "a-request", peer, None)
+    return request
