@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 
-class Kind(StrEnum):
-    CHAT = "chat"
-    IMAGE = "image"
+class Kind:
+    """Plain words, as they are stored and told: SQLite and JSON take an enumeration's members the slow way."""
+
+    CHAT: Final = "chat"
+    IMAGE: Final = "image"
 
 
-class Status(StrEnum):
-    RUNNING = "running"
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
+class Status:
+    RUNNING: Final = "running"
+    COMPLETED: Final = "completed"
+    STOPPED: Final = "stopped"
+    FAILED: Final = "failed"
+    INTERRUPTED: Final = "interrupted"
 
 
 class ImageUrl(msgspec.Struct, frozen=True, omit_defaults=True):
