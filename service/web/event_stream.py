@@ -35,6 +35,7 @@ _HEADERS = {
 }
 _PING = b": ping\n\n"
 _EVENT_CHARACTERS = 16_384
+_ROOM_BYTES = 32 << 10  # half of what a transport takes before it asks its writer to wait
 
 
 async def stream_turn(
@@ -153,6 +154,10 @@ class EventStream:
             await self._write(_PING)
 
     async def _write(self, data: bytes) -> None:
+        transport = self._request.transport
+        if len(data) < _ROOM_BYTES and transport is not None and not transport.get_write_buffer_size():
+            await self._response.write(data)  # there is room for it: nothing to wait for
+            return
         async with asyncio.timeout(self._pace.write_timeout_seconds):
             await self._response.write(data)
 
