@@ -115,14 +115,13 @@ class SqliteWriter:
         return outcomes
 
     def _attempt(self, steps: Sequence[Step]) -> Written:
-        cursor = self._cursor
-        written = []
-        for index, step in enumerate(steps):
-            sql, pick = _positional(step.sql)
-            cursor.execute(sql, pick(step.args) if pick else step.args)
-            rows = cursor.fetchall() if cursor.description else []
-            if step.must and cursor.rowcount < 1 and not rows:
-                raise StepRefused(index)
+        cursor, written = self._cursor, []
+        for step in steps:
+            plain, pick = positional[step.sql]
+            cursor.execute(plain, pick(step.args) if pick else step.args)
+            rows = cursor.fetchall()
+            if step.must and not rows and cursor.rowcount < 1:
+                raise StepRefused(len(written))
             written.append(rows)
         return written
 
@@ -142,20 +141,15 @@ class SqliteWriter:
         return [Unavailable("store_unavailable") for _ in batch]
 
 
-def in_sqlite(sql: str, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """The same statement with `?` for `$1`, and its arguments in the order in which it uses them.
+class _Positional(dict[str, tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]] | None]]):
+    def __missing__(self, sql: str) -> tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]] | None]:
+        order = [int(number) - 1 for number in re.findall(r"\$(\d+)", sql)]
+        plain = re.sub(r"\$\d+", "?", sql)
+        form = self[sql] = plain, None if order == list(range(len(order))) else itemgetter(*order)
+        return form
 
-    SQLite would take `$1` as a name, which costs a lookup each; Python 3.12.0 to 3.12.3 take `?1` so, with a warning.
-    """
-    plain, pick = _positional(sql)
-    return plain, pick(args) if pick else args
 
-
-@functools.cache
-def _positional(sql: str) -> tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]] | None]:
-    order = [int(number) - 1 for number in re.findall(r"\$(\d+)", sql)]
-    plain = re.sub(r"\$\d+", "?", sql)
-    return plain, None if order == list(range(len(order))) else itemgetter(*order)
+positional = _Positional()
 
 
 def _deliver(batch: list[_Job], outcomes: Sequence[Outcome]) -> None:
