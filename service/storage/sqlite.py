@@ -45,8 +45,8 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._query, sql, args, most_chars)
 
-    async def write(self, *steps: Step) -> list[list[Row]]:
-        return await self._writer.submit(steps)
+    def write(self, *steps: Step) -> asyncio.Future[list[list[Row]]]:
+        return self._writer.submit(steps)
 
     async def check(self) -> None:
         await self.write(Step("UPDATE schema_migrations SET applied_at = applied_at WHERE version = 1"))

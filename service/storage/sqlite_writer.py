@@ -115,7 +115,8 @@ class SqliteWriter:
         return outcomes
 
     def _attempt(self, steps: Sequence[Step]) -> Written:
-        cursor, written = self._cursor, []
+        cursor = self._cursor
+        written: Written = []
         for step in steps:
             plain, pick = positional[step.sql]
             cursor.execute(plain, pick(step.args) if pick else step.args)

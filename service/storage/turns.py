@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import Enum, auto
 from typing import NamedTuple
+
+import msgspec
 
 from service.models import Quota, Status, Turn
 from service.storage import usage
@@ -52,7 +54,7 @@ class Opened(Enum):
     OVER_QUOTA = auto()
 
 
-class Settlement(NamedTuple):
+class Settlement(msgspec.Struct, frozen=True):
     """What a closed turn really used. `counts` is False where the turn is given back to the quota."""
 
     tokens: int
@@ -171,7 +173,7 @@ def _insert(turn: Turn) -> Step:
     return Step(_INSERT_KEYED, (*args, turn.fingerprint, turn.idempotency_key), must=True)
 
 
-def _close(turn: Turn, settlement: Settlement) -> Iterator[Step]:
+def _close(turn: Turn, settlement: Settlement) -> list[Step]:
     args = (
         _plain(turn.status),
         turn.model,
@@ -184,9 +186,9 @@ def _close(turn: Turn, settlement: Settlement) -> Iterator[Step]:
         turn.updated_at,
         turn.turn_id,
     )
-    yield Step(_CLOSE, args, must=True)
-    yield usage.settle(turn, settlement.tokens, settlement.images)
+    steps = [Step(_CLOSE, args, must=True), usage.settle(turn, settlement.tokens, settlement.images)]
     if not settlement.counts:
-        yield usage.give_back(turn)
+        steps.append(usage.give_back(turn))
     if turn.error is not None or turn.notice is not None:
-        yield Step(_EXPLAIN, (turn.error, turn.notice, turn.turn_id))
+        steps.append(Step(_EXPLAIN, (turn.error, turn.notice, turn.turn_id)))
+    return steps
