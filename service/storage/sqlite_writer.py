@@ -67,25 +67,25 @@ class SqliteWriter:
         self._connection.close()
 
     def _run(self) -> None:
-        going = True
-        while going:
-            batch: list[_Job] = []
-            job = self._jobs.get()
-            while job is not None:
-                batch.append(job)
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-            going = job is not None
-            if batch:
-                started = perf_counter()
-                outcomes = self._commit(batch)
-                # One call into the loop for the whole batch: each call wakes it up.
-                self._loop.call_soon_threadsafe(_deliver, batch, outcomes)
-                # The first of a batch has waited longest.
-                self._metrics.store_queue.observe(started - batch[0][2])
-                self._metrics.store_commit.observe(perf_counter() - started)
+        while batch := self._gather():
+            started = perf_counter()
+            outcomes = self._commit(batch)
+            # One call into the loop for the whole batch: each call wakes it up.
+            self._loop.call_soon_threadsafe(_deliver, batch, outcomes)
+            # The first of a batch has waited longest.
+            self._metrics.store_queue.observe(started - batch[0][2])
+            self._metrics.store_commit.observe(perf_counter() - started)
+
+    def _gather(self) -> list[_Job]:
+        """Wait for a job and take what has come with it; nothing after the end."""
+        batch: list[_Job] = []
+        while (job := self._jobs.get()) is not None:
+            batch.append(job)
+            if self._jobs.empty():
+                return batch
+        if batch:
+            self._jobs.put(None)  # to be met again
+        return batch
 
     def _commit(self, batch: list[_Job]) -> Sequence[Outcome]:
         try:
