@@ -6,12 +6,15 @@ booleans, text for JSON.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Awaitable
+from typing import Any, Protocol
+
+import msgspec
 
 Row = tuple[Any, ...]
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True):
     """One statement of a write. `must` says that it refuses the whole write unless it touches a row."""
 
     sql: str
@@ -35,7 +38,7 @@ class Database(Protocol):
         """
         ...
 
-    async def write(self, *steps: Step) -> list[list[Row]]:
+    def write(self, *steps: Step) -> Awaitable[list[list[Row]]]:
         """Run the steps as one transaction and return, once it is durable, the rows of each.
 
         Raises: StepRefused; Unavailable when the store cannot be written.

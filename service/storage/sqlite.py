@@ -15,7 +15,7 @@ from service.errors import StartError, Unavailable
 from service.metrics import Metrics
 from service.storage.database import Row, Step
 from service.storage.migrations import migrate
-from service.storage.sqlite_writer import SqliteWriter, in_sqlite
+from service.storage.sqlite_writer import SqliteWriter, positional
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +45,8 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._query, sql, args, most_chars)
 
-    async def write(self, *steps: Step) -> list[list[Row]]:
-        return await self._writer.submit(steps)
+    def write(self, *steps: Step) -> asyncio.Future[list[list[Row]]]:
+        return self._writer.submit(steps)
 
     async def check(self) -> None:
         await self.write(Step("UPDATE schema_migrations SET applied_at = applied_at WHERE version = 1"))
@@ -64,7 +64,8 @@ class SqliteDatabase:
 
     def _query(self, sql: str, args: tuple[Any, ...], most_chars: int | None) -> list[Row]:
         try:
-            cursor = self._reader().execute(*in_sqlite(sql, args))
+            plain, pick = positional[sql]
+            cursor = self._reader().execute(plain, pick(args) if pick else args)
             return cursor.fetchall() if most_chars is None else _fetch_some(cursor, most_chars)
         except sqlite3.Error as error:
             _log.error("the store could not be read: %s", error)

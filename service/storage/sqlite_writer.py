@@ -39,13 +39,8 @@ _OWN_FAULT = (
 )
 
 
-class _Job:
-    __slots__ = ("future", "steps", "submitted")
-
-    def __init__(self, steps: Sequence[Step], future: asyncio.Future[Written]) -> None:
-        self.steps = steps
-        self.future = future
-        self.submitted = perf_counter()
+# The steps, whom to tell, and when it was handed in: a plain tuple, for one is made for each write.
+_Job = tuple[Sequence[Step], asyncio.Future[Written], float]
 
 
 class SqliteWriter:
@@ -54,6 +49,7 @@ class SqliteWriter:
     def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop, metrics: Metrics) -> None:
         self._metrics = metrics
         self._connection = connection
+        self._cursor = connection.cursor()  # making one costs as much as a small statement
         self._loop = loop
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
@@ -61,7 +57,7 @@ class SqliteWriter:
 
     def submit(self, steps: Sequence[Step]) -> asyncio.Future[Written]:
         future: asyncio.Future[Written] = self._loop.create_future()
-        self._jobs.put(_Job(steps, future))
+        self._jobs.put((steps, future, perf_counter()))
         return future
 
     def close(self) -> None:
@@ -71,25 +67,25 @@ class SqliteWriter:
         self._connection.close()
 
     def _run(self) -> None:
-        going = True
-        while going:
-            batch: list[_Job] = []
-            job = self._jobs.get()
-            while job is not None:
-                batch.append(job)
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-            going = job is not None
-            if batch:
-                started = perf_counter()
-                outcomes = self._commit(batch)
-                # One call into the loop for the whole batch: each call wakes it up.
-                self._loop.call_soon_threadsafe(_deliver, batch, outcomes)
-                # The first of a batch has waited longest.
-                self._metrics.store_queue.observe(started - batch[0].submitted)
-                self._metrics.store_commit.observe(perf_counter() - started)
+        while batch := self._gather():
+            started = perf_counter()
+            outcomes = self._commit(batch)
+            # One call into the loop for the whole batch: each call wakes it up.
+            self._loop.call_soon_threadsafe(_deliver, batch, outcomes)
+            # The first of a batch has waited longest.
+            self._metrics.store_queue.observe(started - batch[0][2])
+            self._metrics.store_commit.observe(perf_counter() - started)
+
+    def _gather(self) -> list[_Job]:
+        """Wait for a job and take what has come with it; nothing after the end."""
+        batch: list[_Job] = []
+        while (job := self._jobs.get()) is not None:
+            batch.append(job)
+            if self._jobs.empty():
+                return batch
+        if batch:
+            self._jobs.put(None)  # to be met again
+        return batch
 
     def _commit(self, batch: list[_Job]) -> Sequence[Outcome]:
         try:
@@ -107,65 +103,61 @@ class SqliteWriter:
             return self._failed(batch, error)
 
     def _transact(self, batch: list[_Job], *, savepoints: bool) -> Sequence[Outcome]:
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
+        self._cursor.execute("BEGIN IMMEDIATE")
         try:
             attempt = self._attempt_apart if savepoints else self._attempt
-            outcomes = [attempt(job) for job in batch]
-            connection.execute("COMMIT")
+            outcomes = [attempt(steps) for steps, _, _ in batch]
+            self._cursor.execute("COMMIT")
         finally:
             # A full disk has already rolled back by itself.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            if self._connection.in_transaction:
+                self._cursor.execute("ROLLBACK")
         return outcomes
 
-    def _attempt(self, job: _Job) -> Written:
-        written = []
-        for index, step in enumerate(job.steps):
-            cursor = self._connection.execute(*in_sqlite(step.sql, step.args))
-            rows = cursor.fetchall() if cursor.description else []
-            if step.must and cursor.rowcount < 1 and not rows:
-                raise StepRefused(index)
+    def _attempt(self, steps: Sequence[Step]) -> Written:
+        cursor = self._cursor
+        written: Written = []
+        for step in steps:
+            plain, pick = positional[step.sql]
+            cursor.execute(plain, pick(step.args) if pick else step.args)
+            rows = cursor.fetchall()
+            if step.must and not rows and cursor.rowcount < 1:
+                raise StepRefused(len(written))
             written.append(rows)
         return written
 
-    def _attempt_apart(self, job: _Job) -> Outcome:
-        self._connection.execute("SAVEPOINT job")
+    def _attempt_apart(self, steps: Sequence[Step]) -> Outcome:
+        self._cursor.execute("SAVEPOINT job")
         try:
-            return self._attempt(job)
+            return self._attempt(steps)
         except _OWN_FAULT as error:
-            self._connection.execute("ROLLBACK TO job")
+            self._cursor.execute("ROLLBACK TO job")
             return error
         finally:
             if self._connection.in_transaction:
-                self._connection.execute("RELEASE job")
+                self._cursor.execute("RELEASE job")
 
     def _failed(self, batch: list[_Job], error: Exception) -> Sequence[Outcome]:
         _log.error("the store could not be written, %d writes refused: %s", len(batch), error)
         return [Unavailable("store_unavailable") for _ in batch]
 
 
-def in_sqlite(sql: str, args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """The same statement with `?` for `$1`, and its arguments in the order in which it uses them.
+class _Positional(dict[str, tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]] | None]]):
+    def __missing__(self, sql: str) -> tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]] | None]:
+        order = [int(number) - 1 for number in re.findall(r"\$(\d+)", sql)]
+        plain = re.sub(r"\$\d+", "?", sql)
+        form = self[sql] = plain, None if order == list(range(len(order))) else itemgetter(*order)
+        return form
 
-    SQLite would take `$1` as a name, which costs a lookup each; Python 3.12.0 to 3.12.3 take `?1` so, with a warning.
-    """
-    plain, pick = _positional(sql)
-    return plain, pick(args) if pick else args
 
-
-@functools.cache
-def _positional(sql: str) -> tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]] | None]:
-    order = [int(number) - 1 for number in re.findall(r"\$(\d+)", sql)]
-    plain = re.sub(r"\$\d+", "?", sql)
-    return plain, None if order == list(range(len(order))) else itemgetter(*order)
+positional = _Positional()
 
 
 def _deliver(batch: list[_Job], outcomes: Sequence[Outcome]) -> None:
-    for job, outcome in zip(batch, outcomes, strict=True):
-        if job.future.done():  # the caller was cancelled; its write stands all the same
+    for (_, future, _), outcome in zip(batch, outcomes, strict=True):
+        if future.done():  # the caller was cancelled; its write stands all the same
             continue
         if isinstance(outcome, Exception):
-            job.future.set_exception(outcome)
+            future.set_exception(outcome)
         else:
-            job.future.set_result(outcome)
+            future.set_result(outcome)

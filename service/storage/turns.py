@@ -9,48 +9,32 @@ from typing import NamedTuple
 import msgspec
 
 from service.models import Quota, Status, Turn
+from service.storage import usage
 from service.storage.database import Database, Step, StepRefused
 
 _FIELDS = Turn.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 PAGE_CHARS = 4 << 20  # what one page may take in memory, however long its turns are
 _NEWEST = "~"  # after every turn id
+_plain = str.__str__  # sqlite3 takes the long way for what is not exactly a str
 
-_INSERT = f"""INSERT INTO turns ({_COLUMNS}) VALUES ({", ".join(f"${n}" for n in range(1, len(_FIELDS) + 1))})
+# Only what new turns differ in is bound: a bound value costs more than a literal, and NULL the most of all.
+_COLUMNS_AT_OPENING = (
+    "turn_id, openid, conversation_id, kind, messages, model, title, reserved_tokens, reserved_images, day, "
+    "created_at, updated_at, status, reply, reasoning, images, fingerprint"
+)
+_INSERT = f"""INSERT INTO turns ({_COLUMNS_AT_OPENING})
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'running', '', '', '[]', '') ON CONFLICT DO NOTHING"""
+_INSERT_KEYED = f"""INSERT INTO turns ({_COLUMNS_AT_OPENING}, idempotency_key)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'running', '', '', '[]', $13, $14)
     ON CONFLICT DO NOTHING"""
 
-# Counts the turn, and takes its reservation from the day's quota unless that would overrun it.
-_RESERVE = """
-    INSERT INTO users (openid, created_at, last_seen_at, day, day_turns, day_tokens, day_images, total_turns)
-    SELECT $1, $2, $2, $3, 1, $4, $5, 1
-    WHERE CAST($6 AS BIGINT) >= 1 AND CAST($7 AS BIGINT) >= $4 AND CAST($8 AS BIGINT) >= $5
-    ON CONFLICT (openid) DO UPDATE SET
-        last_seen_at = excluded.last_seen_at,
-        day_turns = CASE WHEN users.day = excluded.day THEN users.day_turns ELSE 0 END + 1,
-        day_tokens = CASE WHEN users.day = excluded.day THEN users.day_tokens ELSE 0 END + excluded.day_tokens,
-        day_images = CASE WHEN users.day = excluded.day THEN users.day_images ELSE 0 END + excluded.day_images,
-        day = excluded.day,
-        total_turns = users.total_turns + 1
-    WHERE users.day <> excluded.day
-        OR (users.day_turns + 1 <= $6
-            AND users.day_tokens + excluded.day_tokens <= $7
-            AND users.day_images + excluded.day_images <= $8)"""
-
 _CLOSE = """
-    UPDATE turns SET status = $2, model = $3, reply = $4, reasoning = $5, images = $6, finish_reason = $7,
-        prompt_tokens = $8, completion_tokens = $9, error = $10, notice = $11, updated_at = $12
-    WHERE turn_id = $1 AND status = 'running'"""
+    UPDATE turns SET status = $1, model = $2, reply = $3, reasoning = $4, images = $5, finish_reason = $6,
+        prompt_tokens = $7, completion_tokens = $8, updated_at = $9
+    WHERE turn_id = $10 AND status = 'running'"""
 
-# Puts what was really used in the place of what was reserved; a past day's counters are gone with the day.
-_SETTLE = """
-    UPDATE users SET
-        day_turns = day_turns - CASE WHEN day = $2 THEN $3 ELSE 0 END,
-        day_tokens = day_tokens + CASE WHEN day = $2 THEN $4 ELSE 0 END,
-        day_images = day_images + CASE WHEN day = $2 THEN $5 ELSE 0 END,
-        total_turns = total_turns - $3,
-        total_tokens = total_tokens + $6,
-        total_images = total_images + $7
-    WHERE openid = $1"""
+_EXPLAIN = "UPDATE turns SET error = $1, notice = $2 WHERE turn_id = $3"
 
 _GROW = """UPDATE turns SET reply = reply || $2, reasoning = reasoning || $3, updated_at = $4
     WHERE turn_id = $1 AND status = 'running'"""
@@ -63,8 +47,6 @@ _CONVERSATIONS = """
     JOIN turns AS last ON last.turn_id = newest.last_id
     WHERE newest.last_id < $2 ORDER BY newest.last_id DESC LIMIT $3"""
 
-_UNLIMITED = 1 << 62
-
 
 class Opened(Enum):
     OPENED = auto()
@@ -72,7 +54,7 @@ class Opened(Enum):
     OVER_QUOTA = auto()
 
 
-class Settlement(NamedTuple):
+class Settlement(msgspec.Struct, frozen=True):
     """What a closed turn really used. `counts` is False where the turn is given back to the quota."""
 
     tokens: int
@@ -99,21 +81,14 @@ class TurnStore:
         self._database = database
 
     async def open(self, turn: Turn, quota: Quota) -> Opened:
-        """Store the turn and take its reservation, both or neither."""
-        reserve = (
-            turn.openid,
-            turn.created_at,
-            turn.day,
-            turn.reserved_tokens,
-            turn.reserved_images,
-            quota.turns or _UNLIMITED,
-            quota.tokens or _UNLIMITED,
-            quota.images or _UNLIMITED,
-        )
+        """Store the turn and take its reservation, both or neither.
+
+        Shape: a turn that begins: running, with nothing of an answer, and no fingerprint without a key.
+        """
+        if usage.exceeds(turn, quota):
+            return Opened.OVER_QUOTA
         try:
-            await self._database.write(
-                Step(_INSERT, msgspec.structs.astuple(turn), must=True), Step(_RESERVE, reserve, must=True)
-            )
+            await self._database.write(_insert(turn), usage.reserve(turn, quota))
         except StepRefused as refused:
             return Opened.DUPLICATE if refused.index == 0 else Opened.OVER_QUOTA
         return Opened.OPENED
@@ -128,9 +103,7 @@ class TurnStore:
         Shape: `more` is what else belongs into the same transaction.
         """
         try:
-            await self._database.write(
-                Step(_CLOSE, _closing(turn), must=True), Step(_SETTLE, _settling(turn, settlement)), *more
-            )
+            await self._database.write(*_close(turn, settlement), *more)
         except StepRefused:
             return False
         return True
@@ -180,10 +153,29 @@ class TurnStore:
         return Turn(*rows[0]) if rows else None
 
 
-def _closing(turn: Turn) -> tuple[object, ...]:
-    return (
+def _insert(turn: Turn) -> Step:
+    args = (
         turn.turn_id,
-        turn.status,
+        turn.openid,
+        turn.conversation_id,
+        _plain(turn.kind),
+        turn.messages,
+        turn.model,
+        turn.title,
+        turn.reserved_tokens,
+        turn.reserved_images,
+        turn.day,
+        turn.created_at,
+        turn.updated_at,
+    )
+    if turn.idempotency_key is None:
+        return Step(_INSERT, args, must=True)
+    return Step(_INSERT_KEYED, (*args, turn.fingerprint, turn.idempotency_key), must=True)
+
+
+def _close(turn: Turn, settlement: Settlement) -> list[Step]:
+    args = (
+        _plain(turn.status),
         turn.model,
         turn.reply,
         turn.reasoning,
@@ -191,19 +183,12 @@ def _closing(turn: Turn) -> tuple[object, ...]:
         turn.finish_reason,
         turn.prompt_tokens,
         turn.completion_tokens,
-        turn.error,
-        turn.notice,
         turn.updated_at,
+        turn.turn_id,
     )
-
-
-def _settling(turn: Turn, settlement: Settlement) -> tuple[object, ...]:
-    return (
-        turn.openid,
-        turn.day,
-        0 if settlement.counts else 1,
-        settlement.tokens - turn.reserved_tokens,
-        settlement.images - turn.reserved_images,
-        settlement.tokens,
-        settlement.images,
-    )
+    steps = [Step(_CLOSE, args, must=True), usage.settle(turn, settlement.tokens, settlement.images)]
+    if not settlement.counts:
+        steps.append(usage.give_back(turn))
+    if turn.error is not None or turn.notice is not None:
+        steps.append(Step(_EXPLAIN, (turn.error, turn.notice, turn.turn_id)))
+    return steps

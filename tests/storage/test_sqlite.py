@@ -110,7 +110,7 @@ async def test_a_full_disk_is_a_503_and_what_was_acknowledged_stays(notes: Sqlit
 
 
 async def test_a_cancelled_caller_does_not_stop_the_writer(notes: SqliteDatabase):
-    task = asyncio.create_task(notes.write(Step(INSERT, ("a",))))
+    task = asyncio.ensure_future(notes.write(Step(INSERT, ("a",))))
     await asyncio.sleep(0)
     task.cancel()
     await notes.write(Step(INSERT, ("b",)))
