@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import aclosing
 from functools import partial
 
 import msgspec
@@ -147,9 +146,7 @@ class Chat:
         ask = msgspec.structs.replace(ask, messages=msgspec.Raw(told))
         reply = ReplyFilter(running, self._check)
         if question.streamed:
-            async with aclosing(self._upstream.stream(ask)) as pieces:
-                async for piece in pieces:
-                    await reply.add(piece)
+            await self._upstream.stream(ask, reply.add)
         else:
             await reply.add(await self._upstream.complete(ask))
         await reply.finish()

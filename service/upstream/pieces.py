@@ -27,8 +27,8 @@ class _Shape(Enum):
 class StreamReader:
     """One streamed answer.
 
-    `finished`: a finish_reason has come. `done`: nothing more is to be read. `failure`: why what comes is no answer;
-    what came before it has been given.
+    `begun`: something has come. `finished`: a finish_reason has come. `done`: nothing more is to be read.
+    `failure`: why what comes is no answer; what came before it has been given.
     """
 
     def __init__(self) -> None:
@@ -46,6 +46,10 @@ class StreamReader:
         self._images: tuple[str, ...] = ()
         self._finish_reason: str | None = None
         self._usage: Usage | None = None
+
+    @property
+    def begun(self) -> bool:
+        return self._received_bytes > 0
 
     def feed(self, data: bytes) -> Piece | None:
         """Take the next bytes, split anywhere; give what they say, if they say anything."""

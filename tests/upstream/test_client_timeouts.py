@@ -14,6 +14,7 @@ from service.models import ChatAsk
 from service.upstream.client import UpstreamClient
 from tests.fakes.upstream import Answer, FakeUpstream
 from tests.upstream.conftest import MakeClient, on_both_ways
+from tests.upstream.reading import reading
 
 pytestmark = on_both_ways
 
@@ -90,10 +91,10 @@ async def test_a_stream_that_falls_silent_is_given_up_after_what_came(
 ) -> None:
     upstream.answer_with(Answer.stream("first", asyncio.Event(), "second"))
     client = await make_client(idle_timeout_seconds=0.1)
-    pieces = client.stream(ask)
-    assert (await anext(pieces)).reply == "first"
-    with pytest.raises(UpstreamError, match="upstream_timeout"):
-        await anext(pieces)
+    async with reading(client, ask) as pieces:
+        assert await pieces.next() == "first"
+        with pytest.raises(UpstreamError, match="upstream_timeout"):
+            await pieces.next()
     await upstream.hung_up()
 
 

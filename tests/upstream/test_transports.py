@@ -14,6 +14,7 @@ from tests.fakes.byte_server import ByteServer
 from tests.fakes.raw_upstream import End, RawUpstream, Step, body, chunked, whole
 from tests.fakes.upstream import FakeUpstream
 from tests.upstream.conftest import MakeClient, on_both_ways
+from tests.upstream.reading import read_pieces
 
 pytestmark = on_both_ways
 
@@ -146,8 +147,7 @@ async def test_the_trace_goes_on_to_the_upstream(make_client: MakeClient, ask: C
     await client.complete(ask)
     traceparent.set(TRACE)
     await client.complete(ask)
-    async for _ in client.stream(ask):
-        pass
+    await read_pieces(client, ask)
     async with client.request("GET", "/models"):
         pass
     assert [call.headers.get("traceparent") for call in upstream.calls] == [None, TRACE, TRACE, TRACE]
