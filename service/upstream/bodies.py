@@ -45,22 +45,20 @@ class BodyReader:
 
     async def read_body(self, answer: Exchange, limit_bytes: int = LARGEST_ANSWER_BYTES) -> bytes:
         """Read a whole body. Raises UpstreamError, also where it is larger than the limit."""
-        content = answer.response.content
+        response = answer.response
         parts: list[bytes] = []
         size = 0
         seconds = self.settings.first_byte_timeout_seconds
         try:
-            while data := content.read_nowait() if content.is_eof() else await answer.read_some(seconds):
+            while data := response.read_nowait() if response.has_ended() else await answer.read_some(seconds):
+                parts.append(data)
                 size += len(data)
                 if size > limit_bytes:
                     raise self.unusable(Unusable(f"a body above {limit_bytes} bytes"), answer)
-                if not parts and content.at_eof():
-                    return data
-                parts.append(data)
                 seconds = self.settings.idle_timeout_seconds
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self.broken(error, answer) from None
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def unusable(self, unusable: Unusable, answer: Exchange) -> UpstreamError:
         """Judge and log an answer that is none."""

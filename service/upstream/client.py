@@ -80,7 +80,7 @@ class UpstreamClient(UpstreamSession):
         return reader.feed(data) if data else reader.end()
 
     async def _end(self, answer: Exchange) -> None:
-        if not answer.response.content.is_eof():
+        if not answer.response.has_ended():
             with suppress(aiohttp.ClientError, TimeoutError):  # then it is closed instead
                 await answer.read_some(_END_SECONDS)
 

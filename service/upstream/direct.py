@@ -11,7 +11,6 @@ UPSTREAM_TRANSPORT=session does without this module. See docs/adr/0005-the-conne
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
@@ -22,6 +21,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from service.tracing import traceparent
+from service.upstream.direct_response import DirectResponse, set_parser
 from service.upstream.exchange import Exchange
 from service.upstream.pool import IdleConnections, made_anew
 from service.upstream.transport import Request
@@ -81,7 +81,7 @@ class DirectTransport:
         except BaseException:
             connection.close()
             raise
-        return DirectResponse(message.code, message.headers, content, connection, self._idle)
+        return DirectResponse(message, content, connection, self._idle)
 
     async def _connect(self, target: aiohttp.ClientRequest, exchange: Exchange, until: float) -> Connection:
         connector, timeout = self._session.connector, self._session.timeout
@@ -102,7 +102,7 @@ class DirectTransport:
                 raise aiohttp.ConnectionTimeoutError("no connection in time") from None
             if connection.protocol is not None and not connection.protocol.should_close:
                 exchange.reused = not made_anew.get()
-                connection.protocol.set_response_params(read_until_eof=True)
+                set_parser(connection.protocol)
                 return connection
             connection.close()
 
@@ -115,28 +115,3 @@ class DirectTransport:
         head = _serialize_headers(f"POST {target.url.raw_path_qs} HTTP/1.1", target.headers)
         prepared = self._prepared[url] = target, head.removesuffix(b"\r\n")
         return prepared
-
-
-class DirectResponse:
-    """An answer whose head has come. The connection is kept if its body has come whole when it is closed."""
-
-    __slots__ = ("_connection", "_idle", "content", "headers", "status")
-
-    def __init__(
-        self,
-        status: int,
-        headers: Mapping[str, str],
-        content: aiohttp.StreamReader,
-        connection: Connection,
-        idle: IdleConnections,
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.content = content
-        self._connection: Connection | None = connection
-        self._idle = idle
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._idle.give(connection)  # which closes what cannot be kept

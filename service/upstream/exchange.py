@@ -49,9 +49,9 @@ class Exchange(AbstractAsyncContextManager["Exchange"]):
             raise Unavailable("overloaded")
         session.in_use += 1
         try:
-            self._deadline = session.loop.time() + session.settings.max_turn_seconds
+            self._started = session.loop.time()
+            self._deadline = self._started + session.settings.max_turn_seconds
             while True:
-                self._started = session.loop.time()
                 until = min(self._started + session.settings.first_byte_timeout_seconds, self._deadline)
                 try:
                     self.response = response = await session.send(self, until)
@@ -66,7 +66,7 @@ class Exchange(AbstractAsyncContextManager["Exchange"]):
             self._leave()
             raise
         self.request.forget_content()
-        if not response.content.is_eof():
+        if not response.has_ended():
             session.deadlines.watch(self, self._deadline)
         return self
 
@@ -83,14 +83,14 @@ class Exchange(AbstractAsyncContextManager["Exchange"]):
 
         Raises aiohttp.ClientError, TimeoutError.
         """
-        content = self.response.content
-        if data := content.read_nowait():
+        response = self.response
+        if data := response.read_nowait():
             return data
-        if content.at_eof():
+        if response.has_ended():
             return b""
         self.session.deadlines.watch(self, min(self.session.loop.time() + seconds, self._deadline))
         try:
-            return await content.readany()
+            return await response.read()
         finally:
             self.until = self._deadline  # which goes on while nobody reads
 
@@ -110,7 +110,7 @@ class Exchange(AbstractAsyncContextManager["Exchange"]):
         else:
             silent = self.until < self._deadline
             words = "nothing has come for too long" if silent else "the whole time is over"
-            self.response.content.set_exception(TimeoutError(words))
+            self.response.fail(TimeoutError(words))
             self.response.close()
 
     def _leave(self) -> None:
@@ -152,3 +152,4 @@ class Exchange(AbstractAsyncContextManager["Exchange"]):
         logger.info("asking again after %.1f s: %s", pause, failure.words)
         self._retried += 1
         await session.sleep(pause)
+        self._started = session.loop.time()

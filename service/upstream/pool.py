@@ -63,11 +63,7 @@ class IdleConnections:
         return None
 
     def give(self, connection: Connection) -> None:
-        """Keep it for the next one, unless it cannot be kept: HTTP/1.0, `Connection: close`, bytes too few or many."""
-        protocol = connection.protocol
-        if protocol is None or protocol.should_close:
-            connection.close()
-            return
+        """Keep a connection whose last answer has come whole."""
         until = self._loop.time() + self._keep_seconds
         self._kept.append((connection, until))
         if len(self._kept) == 1:

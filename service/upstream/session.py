@@ -113,8 +113,10 @@ class UpstreamSession(BodyReader):
         made_anew.set(False)
         try:
             async with asyncio.timeout_at(until):
-                return await self._session.request(
-                    request.method, request.url, allow_redirects=False, **self._options(request)
+                return SessionResponse(
+                    await self._session.request(
+                        request.method, request.url, allow_redirects=False, **self._options(request)
+                    )
                 )
         finally:
             exchange.reused = not made_anew.get()
@@ -136,3 +138,16 @@ class UpstreamSession(BodyReader):
         if trace := traceparent.get():
             options["headers"] = CIMultiDict(options["headers"], traceparent=trace)
         return options
+
+
+class SessionResponse:
+    """An answer that came by `ClientSession.request`: aiohttp keeps its connection when the body has come whole."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self.close = response.close
+        self.has_ended = response.content.is_eof
+        self.read_nowait = response.content.read_nowait
+        self.read = response.content.readany
+        self.fail = response.content.set_exception

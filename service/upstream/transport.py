@@ -28,7 +28,7 @@ class Request(msgspec.Struct):
 
 
 class Response(Protocol):
-    """An answer whose head has come: what is used of aiohttp's ClientResponse.
+    """An answer whose head has come.
 
     `close` gives its connection back to the pool if the body has come whole, and up if not.
     """
@@ -39,7 +39,20 @@ class Response(Protocol):
     @property
     def headers(self) -> Mapping[str, str]: ...
 
-    @property
-    def content(self) -> aiohttp.StreamReader: ...
+    def has_ended(self) -> bool:
+        """Whether nothing more will arrive; some of what has arrived may still have to be read."""
+        ...
+
+    def read_nowait(self) -> bytes:
+        """Read what has arrived. Raises aiohttp.ClientError, TimeoutError if it is broken and nothing is left."""
+        ...
+
+    async def read(self) -> bytes:
+        """Read what has arrived, or wait for it. Nothing: the body has ended. Raises as read_nowait does."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """Raise this from reads instead of waiting on."""
+        ...
 
     def close(self) -> None: ...
