@@ -7,6 +7,7 @@ only if they had been told to pause. Its attributes are not documented; UPSTREAM
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
@@ -16,8 +17,9 @@ from aiohttp.http_parser import RawResponseMessage
 
 from service.upstream.pool import IdleConnections
 
-# A body may pause the parser from 4,096 chunks on, and one that was paused at the very end would stay so.
-_NEVER_PAUSED_BYTES: Final = 4096
+# More than 16,384 chunks pause the parser, and one that is paused by a body's last chunk stays so for the next body.
+_NEVER_PAUSED_BYTES: Final = 16 << 10
+_UNASKED: Final[Mapping[str, str]] = {}  # of a success: a stream need not hold them
 
 
 def set_parser(protocol: ResponseHandler) -> None:
@@ -38,7 +40,7 @@ class DirectResponse:
         idle: IdleConnections,
     ) -> None:
         self.status = message.code
-        self.headers = message.headers
+        self.headers: Mapping[str, str] = message.headers if message.code >= 300 else _UNASKED
         self._content = content
         self._connection: Connection | None = connection
         self._idle = idle
@@ -82,6 +84,6 @@ class DirectResponse:
         if protocol is None or protocol.should_close:  # HTTP/1.0, `Connection: close`, bytes too few or too many
             connection.close()
             return
-        if self._content.total_bytes >= _NEVER_PAUSED_BYTES:
+        if self._content.total_bytes > _NEVER_PAUSED_BYTES:
             set_parser(protocol)
         self._idle.give(connection)

@@ -8,14 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 from aiohttp.connector import Connection
 
 from service.upstream.deadlines import Deadlines
-
-KEEP_ALIVE_SECONDS: Final = 30
 
 made_anew: ContextVar[bool] = ContextVar("made_anew", default=True)
 """Whether a connection was made since the task that asks has set it to False."""
@@ -38,9 +36,7 @@ class IdleConnections:
     The one given last is taken first, so that those of a busy hour grow old.
     """
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines, *, keep_seconds: float = KEEP_ALIVE_SECONDS
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines, *, keep_seconds: float) -> None:
         self.until = 0.0
         self._loop = loop
         self._deadlines = deadlines

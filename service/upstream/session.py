@@ -22,10 +22,11 @@ from service.upstream.bodies import BodyReader
 from service.upstream.deadlines import Deadlines
 from service.upstream.direct import DirectTransport
 from service.upstream.exchange import Exchange
-from service.upstream.pool import KEEP_ALIVE_SECONDS, IdleConnections, Pool, made_anew
+from service.upstream.pool import IdleConnections, Pool, made_anew
 from service.upstream.transport import Request, Response
 
 _SPARE_CONNECTIONS: Final = 32  # for pictures and balances beside the turns
+_KEEP_ALIVE_SECONDS: Final = 30
 _LARGE_BODY_BYTES: Final = 1 << 20
 
 
@@ -59,9 +60,9 @@ class UpstreamSession(BodyReader):
     async def open(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.deadlines = Deadlines(self.loop)
-        self._idle = IdleConnections(self.loop, self.deadlines)
+        self._idle = IdleConnections(self.loop, self.deadlines, keep_seconds=_KEEP_ALIVE_SECONDS)
         self._session = aiohttp.ClientSession(
-            connector=Pool(limit=self.limit, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            connector=Pool(limit=self.limit, keepalive_timeout=_KEEP_ALIVE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             # All but the connect runs on our own clocks: aiohttp's default ends healthy streams after 300 s.
             timeout=aiohttp.ClientTimeout(total=None, connect=self.settings.connect_timeout_seconds),

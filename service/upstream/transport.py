@@ -37,7 +37,9 @@ class Response(Protocol):
     def status(self) -> int: ...
 
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def headers(self) -> Mapping[str, str]:
+        """The headers of a refusal; those of a success may be let go."""
+        ...
 
     def has_ended(self) -> bool:
         """Whether nothing more will arrive; some of what has arrived may still have to be read."""

@@ -1,14 +1,16 @@
-"""Streams as tests read them: all at once, or piece by piece while they go on."""
+"""Answers as tests read them: all at once, or piece by piece while they go on."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from service.errors import UpstreamError
 from service.models import ChatAsk, Piece
 from service.upstream.client import UpstreamClient
+
+ReplyTo = Callable[[UpstreamClient, ChatAsk], Awaitable[str]]
 
 
 class Reader:
@@ -61,5 +63,9 @@ async def read_pieces(client: UpstreamClient, ask: ChatAsk) -> list[Piece]:
     return pieces
 
 
-async def read_reply(client: UpstreamClient, ask: ChatAsk) -> str:
+async def whole_reply(client: UpstreamClient, ask: ChatAsk) -> str:
+    return (await client.complete(ask)).reply
+
+
+async def streamed_reply(client: UpstreamClient, ask: ChatAsk) -> str:
     return "".join([piece.reply for piece in await read_pieces(client, ask)])
