@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import aclosing
 from functools import partial
 
 import msgspec
@@ -152,9 +151,7 @@ class Chat:
         )
         reply = ReplyFilter(running, self._check)
         if question.streamed:
-            async with aclosing(self._upstream.stream(ask)) as pieces:
-                async for piece in pieces:
-                    await reply.add(piece)
+            await self._upstream.stream(ask, reply.add)
         else:
             await reply.add(await self._upstream.complete(ask))
         await reply.finish()

@@ -14,6 +14,7 @@ from service.upstream.wire import Choice, Count, Counts, Message, Unusable, only
 
 _MOST_TOKENS = 10**12
 _LONGEST_NAME = 200
+_USUAL_REASONS = frozenset((None, "stop", "length", "content_filter", "tool_calls"))
 
 
 def read_completion(body: bytes) -> Completion:
@@ -28,7 +29,7 @@ def read_completion(body: bytes) -> Completion:
     reply, reasoning, images = read_message(message)
     return Completion(
         reply=clean(reply),
-        reasoning=clean(reasoning),
+        reasoning=clean(reasoning) if reasoning else "",
         finish_reason=read_finish_reason(choice, body),
         model=read_name(answer.model),
         usage=read_usage(answer.usage),
@@ -51,6 +52,8 @@ def read_message(message: Message) -> tuple[str, str, tuple[str, ...]]:
 def read_finish_reason(choice: Choice, body: bytes) -> str | None:
     """Give the upstream's word, None while there is none. Raises Unusable where the word is `error`."""
     reason = choice.finish_reason
+    if reason in _USUAL_REASONS:
+        return reason
     if reason == "error":  # OpenRouter: the provider behind it has failed in mid-answer
         raise Unusable("finish_reason is error", body)
     return read_name(reason) if reason and reason != "null" else None
@@ -60,13 +63,15 @@ def read_usage(counts: Counts | None) -> Usage | None:
     """Read counts given as numbers or as texts, the missing one from the total. None where nothing is told."""
     if counts is None:
         return None
-    prompt, completion, total = map(_tokens, (counts.prompt_tokens, counts.completion_tokens, counts.total_tokens))
-    if prompt is None and completion is None and total is None:
-        return None
-    if completion is None:
-        completion = max((total or 0) - (prompt or 0), 0)
-    if prompt is None:
-        prompt = max((total or 0) - completion, 0)
+    prompt, completion = _tokens(counts.prompt_tokens), _tokens(counts.completion_tokens)
+    if prompt is None or completion is None:
+        total = _tokens(counts.total_tokens)
+        if prompt is None and completion is None and total is None:
+            return None
+        if completion is None:
+            completion = max((total or 0) - (prompt or 0), 0)
+        if prompt is None:
+            prompt = max((total or 0) - completion, 0)
     return Usage(prompt, completion)
 
 
@@ -87,6 +92,8 @@ def clean(text: str) -> str:
 
 
 def _tokens(count: Count) -> int | None:
+    if type(count) is int and 0 <= count < _MOST_TOKENS:
+        return count
     try:
         number = float(count)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):

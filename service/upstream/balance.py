@@ -133,12 +133,12 @@ async def _ask(
     *,
     params: Mapping[str, str] | None = None,
 ) -> _T:
-    async with client.request("GET", path, params=params, base_url=base_url) as response:
-        body = await client.read_body(response, _LARGEST_ANSWER_BYTES)
+    async with client.request("GET", path, params=params, base_url=base_url) as answer:
+        body = await client.read_body(answer, _LARGEST_ANSWER_BYTES)
         try:
             return read(body)
         except Unusable as unusable:
-            raise client.unusable(Unusable(unusable.reason, body), response) from None
+            raise client.unusable(Unusable(unusable.reason, body), answer) from None
 
 
 def _without_version(base_url: str) -> str:

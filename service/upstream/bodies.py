@@ -6,18 +6,22 @@ UpstreamError, and as one masked line in the log.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
 
 import aiohttp
+from yarl import URL
 
 from service.errors import UpstreamError
 from service.settings import Settings
 from service.upstream import failures
 from service.upstream.failures import Failure, Mask
-from service.upstream.transport import Response
+from service.upstream.transport import Request
 from service.upstream.wire import LARGEST_ANSWER_BYTES, Unusable
+
+if TYPE_CHECKING:
+    from service.upstream.exchange import Exchange
 
 logger = logging.getLogger(__name__)
 
@@ -29,58 +33,41 @@ class BodyReader:
         self.settings = settings
         self.mask = Mask(settings.secrets, settings.openai_base_url)
 
-    async def read_some(self, response: Response, seconds: float) -> bytes:
-        """Read what has arrived, or wait so long for more. Nothing: the body has ended.
-
-        Raises aiohttp.ClientError, TimeoutError.
-        """
-        content = response.content
-        if data := content.read_nowait():
-            return data
-        if content.at_eof():
-            return b""
-        # A timer of the loop: asyncio.timeout costs four times as much, and this waits for every piece of a stream.
-        silence = TimeoutError("nothing has come for too long")
-        clock = asyncio.get_running_loop().call_later(seconds, content.set_exception, silence)
-        try:
-            return await content.readany()
-        finally:
-            clock.cancel()
-
-    async def chunks(self, response: Response) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, answer: Exchange) -> AsyncGenerator[bytes, None]:
         """Read a body as it arrives. Raises UpstreamError."""
         seconds = self.settings.first_byte_timeout_seconds
         try:
-            while data := await self.read_some(response, seconds):
+            while data := await answer.read_some(seconds):
                 yield data
                 seconds = self.settings.idle_timeout_seconds
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise self.broken(error, response) from None
+            raise self.broken(error, answer) from None
 
-    async def read_body(self, response: Response, limit_bytes: int = LARGEST_ANSWER_BYTES) -> bytes:
+    async def read_body(self, answer: Exchange, limit_bytes: int = LARGEST_ANSWER_BYTES) -> bytes:
         """Read a whole body. Raises UpstreamError, also where it is larger than the limit."""
+        response = answer.response
         parts: list[bytes] = []
         size = 0
         seconds = self.settings.first_byte_timeout_seconds
         try:
-            while data := await self.read_some(response, seconds):
+            while data := response.read_nowait() if response.has_ended() else await answer.read_some(seconds):
                 parts.append(data)
                 size += len(data)
                 if size > limit_bytes:
-                    raise self.unusable(Unusable(f"a body above {limit_bytes} bytes"), response)
+                    raise self.unusable(Unusable(f"a body above {limit_bytes} bytes"), answer)
                 seconds = self.settings.idle_timeout_seconds
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise self.broken(error, response) from None
+            raise self.broken(error, answer) from None
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def unusable(self, unusable: Unusable, response: Response) -> UpstreamError:
+    def unusable(self, unusable: Unusable, answer: Exchange) -> UpstreamError:
         """Judge and log an answer that is none."""
-        return self.report(failures.from_unusable(unusable, self.mask), response.method, response.url.path)
+        return self.report(failures.from_unusable(unusable, self.mask), answer.request)
 
-    def broken(self, error: Exception, response: Response) -> UpstreamError:
+    def broken(self, error: Exception, answer: Exchange) -> UpstreamError:
         """Judge and log an answer that stopped coming."""
-        return self.report(failures.from_broken_body(error, self.mask), response.method, response.url.path)
+        return self.report(failures.from_broken_body(error, self.mask), answer.request)
 
-    def report(self, failure: Failure, method: str, path: str) -> UpstreamError:
-        logger.warning("%s: %s %s: %s", failure.error.type, method, path, failure.words)
+    def report(self, failure: Failure, request: Request) -> UpstreamError:
+        logger.warning("%s: %s %s: %s", failure.error.type, request.method, URL(request.url).path, failure.words)
         return failure.error

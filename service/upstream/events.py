@@ -29,6 +29,12 @@ class EventDecoder:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Take the next bytes, split anywhere; give the data of the events they complete."""
+        if chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") and self._is_between_events():
+            # Whole events of one line, as nearly every read brings them: anything else in it makes more line feeds.
+            found = chunk[6:-2].split(b"\n\ndata: ")
+            if chunk.count(b"\n") == 2 * len(found) and b"\r" not in chunk:
+                self._at_start = False
+                return found
         if self._after_cr or b"\r" in chunk:
             chunk = self._with_line_feeds(chunk)
         end = chunk.rfind(b"\n")
@@ -49,6 +55,9 @@ class EventDecoder:
         line = bytes(self._line)
         self._line.clear()
         return self._take_lines(line + b"\n")
+
+    def _is_between_events(self) -> bool:
+        return not (self._line or self._data or self._after_cr or self.overflown)
 
     def _with_line_feeds(self, chunk: bytes) -> bytes:
         if self._after_cr and chunk[:1] == b"\n":  # CRLF split between two reads: its CR has ended the line already

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from contextlib import AbstractAsyncContextManager
@@ -10,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 from service.errors import Unavailable
 from service.upstream import failures
@@ -25,84 +25,108 @@ logger = logging.getLogger(__name__)
 _REFUSAL_SECONDS: Final = 5.0
 
 
-class Exchange(AbstractAsyncContextManager[Response]):
-    """Entered, it has sent the request and gives an answer with a status of success; left, it lets the connection go.
+class Exchange(AbstractAsyncContextManager["Exchange"]):
+    """Entered, it has sent the request and has an answer with a status of success; left, it lets the connection go.
 
-    Raises UpstreamError, and Unavailable while every connection is out.
+    Raises UpstreamError, and Unavailable while every connection is out. What aiohttp raises inside of the block
+    becomes an UpstreamError too. Whoever sends it notes whether its connection was `reused`.
     """
 
-    __slots__ = ("_deadline", "_guard", "_loop", "_request", "_response", "_session")
+    __slots__ = ("_deadline", "_head", "_retried", "_started", "request", "response", "reused", "session", "until")
+
+    response: Response
 
     def __init__(self, session: UpstreamSession, request: Request) -> None:
-        self._session = session
-        self._request = request
+        self.request = request
+        self.reused = False
+        self.session = session
+        self._head: ResponseHandler | None = None
+        self._retried = 0
 
-    async def __aenter__(self) -> Response:
-        session = self._session
+    async def __aenter__(self) -> Exchange:
+        session = self.session
         if session.in_use >= session.limit:
             raise Unavailable("overloaded")
-        self._loop = asyncio.get_running_loop()
-        self._deadline = self._loop.time() + session.settings.max_turn_seconds
         session.in_use += 1
         try:
-            self._response = await self._succeed()
+            self._started = session.loop.time()
+            self._deadline = self._started + session.settings.max_turn_seconds
+            while True:
+                until = min(self._started + session.settings.first_byte_timeout_seconds, self._deadline)
+                try:
+                    self.response = response = await session.send(self, until)
+                except (aiohttp.ClientError, TimeoutError) as error:
+                    failure = self._judge(error)
+                else:
+                    if response.status < 300:
+                        break
+                    failure = await self._refusal(response)
+                await self._pause(failure)
         except BaseException:
-            session.in_use -= 1
+            self._leave()
             raise
-        # A timer, not asyncio.timeout: the block may lie inside of a generator, which other tasks can leave.
-        whole = self._response.content.is_eof()
-        self._guard = None if whole else self._loop.call_at(self._deadline, self._give_up)
-        return self._response
+        self.request.forget_content()
+        if not response.has_ended():
+            session.deadlines.watch(self, self._deadline)
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._guard is not None:
-            self._guard.cancel()
-        self._session.in_use -= 1
-        self._response.close()  # a connection whose body has come whole is back in the pool already
+        self._leave()
+        self.response.close()
         if isinstance(error, aiohttp.ClientError | TimeoutError):
-            raise self._session.broken(error, self._response) from None
+            raise self.session.broken(error, self) from None
 
-    def _give_up(self) -> None:
-        self._response.content.set_exception(TimeoutError("the whole time is over"))
-        self._response.close()
+    async def read_some(self, seconds: float) -> bytes:
+        """Read what has arrived, or wait so long for more. Nothing: the body has ended.
 
-    async def _succeed(self) -> Response:
-        retried = 0
-        while True:
-            answer = await self._attempt()
-            if not isinstance(answer, Failure):
-                return answer
-            pause = pause_seconds(
-                answer.repeat,
-                retried=retried,
-                retry_after_seconds=answer.retry_after_seconds,
-                left_seconds=self._deadline - self._loop.time(),
-                chance=self._session.chance(),
-            )
-            if pause is None:
-                raise self._session.report(answer, self._request.method, self._request.url.path)
-            logger.info("asking again after %.1f s: %s", pause, answer.words)
-            retried += 1
-            await self._session.sleep(pause)
-
-    async def _attempt(self) -> Response | Failure:
-        session, started = self._session, self._loop.time()
+        Raises aiohttp.ClientError, TimeoutError.
+        """
+        response = self.response
+        if data := response.read_nowait():
+            return data
+        if response.has_ended():
+            return b""
+        self.session.deadlines.watch(self, min(self.session.loop.time() + seconds, self._deadline))
         try:
-            until = min(started + session.settings.first_byte_timeout_seconds, self._deadline)
-            response = await session.send(self._request, until)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            waited = self._loop.time() - started
-            reused = session.reused_a_connection()
-            return failures.from_exception(error, session.mask, reused=reused, waited_seconds=waited)
-        return response if response.status < 300 else await self._refusal(response)
+            return await response.read()
+        finally:
+            self.until = self._deadline  # which goes on while nobody reads
+
+    def wait_for_head(self, protocol: ResponseHandler, until: float) -> None:
+        """Set the clock for the head of an answer."""
+        self._head = protocol
+        self.session.deadlines.watch(self, until)
+
+    def stop_waiting(self) -> None:
+        self._head = None
+        self.session.deadlines.forget(self)
+
+    def expire(self) -> None:
+        """End the wait, and the whole exchange if its time is over."""
+        if self._head is not None:
+            self._head.set_exception(TimeoutError("no head in time"))
+        else:
+            silent = self.until < self._deadline
+            words = "nothing has come for too long" if silent else "the whole time is over"
+            self.response.fail(TimeoutError(words))
+            self.response.close()
+
+    def _leave(self) -> None:
+        self.session.in_use -= 1
+        self.session.deadlines.forget(self)
+
+    def _judge(self, error: Exception) -> Failure:
+        session = self.session
+        waited = session.loop.time() - self._started
+        return failures.from_exception(error, session.mask, reused=self.reused, waited_seconds=waited)
 
     async def _refusal(self, response: Response) -> Failure:
         body = bytearray()
         try:
             while len(body) < failures.MOST_ERROR_BYTES:
-                data = await self._session.read_some(response, _REFUSAL_SECONDS)
+                data = await self.read_some(_REFUSAL_SECONDS)
                 if not data:
                     break
                 body += data
@@ -111,4 +135,21 @@ class Exchange(AbstractAsyncContextManager[Response]):
         finally:
             response.close()
         retry_after_seconds = parse_retry_after(response.headers, time.time())
-        return failures.from_answer(response.status, bytes(body), self._session.mask, retry_after_seconds)
+        return failures.from_answer(response.status, bytes(body), self.session.mask, retry_after_seconds)
+
+    async def _pause(self, failure: Failure) -> None:
+        """Wait before the next attempt. Raises UpstreamError if there is to be none."""
+        session = self.session
+        pause = pause_seconds(
+            failure.repeat,
+            retried=self._retried,
+            retry_after_seconds=failure.retry_after_seconds,
+            left_seconds=self._deadline - session.loop.time(),
+            chance=session.chance(),
+        )
+        if pause is None:
+            raise session.report(failure, self.request)
+        logger.info("asking again after %.1f s: %s", pause, failure.words)
+        self._retried += 1
+        await session.sleep(pause)
+        self._started = session.loop.time()

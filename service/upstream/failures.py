@@ -104,7 +104,9 @@ def from_unusable(unusable: Unusable, mask: Mask) -> Failure:
 def from_exception(error: Exception, mask: Mask, *, reused: bool, waited_seconds: float) -> Failure:
     """Judge an attempt that ended before the head of an answer."""
     words = mask(f"{type(error).__name__}: {error}")
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+    if isinstance(
+        error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError
+    ):  # nobody has read the request
         return Failure(UpstreamError(retryable=True), Repeat.AFTER_A_PAUSE, words)
     if isinstance(error, TimeoutError):  # the request was read: asking again may bill twice
         return Failure(UpstreamError("upstream_timeout", retryable=True), Repeat.NEVER, words)

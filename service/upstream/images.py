@@ -56,15 +56,15 @@ async def draw(client: UpstreamSession, ask: ImageAsk, new_file: NewFile[T]) -> 
     Unavailable; BadRequest for a reference that is no data or https url.
     """
     path = "/images/edits" if ask.references else "/images/generations"
-    async with client.request("POST", path, **_request(ask)) as response:
+    async with client.request("POST", path, **_request(ask)) as opened:
         try:
-            blobs, rest = await _receive(client.chunks(response), new_file)
+            blobs, rest = await _receive(client.chunks(opened), new_file)
             answer = read_json(rest)
         except Unusable as unusable:
-            raise client.unusable(unusable, response) from None
+            raise client.unusable(unusable, opened) from None
         pictures = list(_pictures(answer, blobs))
         if not pictures and isinstance(answer, dict) and answer.get("error"):
-            raise client.unusable(Unusable("an error inside the answer", rest), response)
+            raise client.unusable(Unusable("an error inside the answer", rest), opened)
     if not pictures:
         raise UpstreamError("picture_unavailable" if blobs else "no_picture", retryable=True)
     return pictures

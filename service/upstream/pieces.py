@@ -7,7 +7,6 @@ how it is read, not its Content-Type: relays label events as JSON and answer a s
 from __future__ import annotations
 
 import re
-from enum import Enum, auto
 
 from service.models import Piece, Usage
 from service.upstream.answers import clean, read_completion, read_finish_reason, read_message, read_name, read_usage
@@ -18,27 +17,38 @@ _BLANKS = b"\xef\xbb\xbf \t\r\n"
 _WORDS_OF_FAILURE = re.compile(rb'"(message|msg|detail|error_?msg|error_?message)"\s*:\s*"[^"]', re.IGNORECASE)
 
 
-class _Shape(Enum):
-    UNKNOWN = auto()
-    EVENTS = auto()
-    WHOLE = auto()
-
-
 class StreamReader:
     """One streamed answer.
 
-    `finished`: a finish_reason has come. `done`: nothing more is to be read. `failure`: why what comes is no answer;
-    what came before it has been given.
+    `begun`: something has come. `finished`: a finish_reason has come. `done`: nothing more is to be read.
+    `failure`: why what comes is no answer; what came before it has been given.
     """
+
+    __slots__ = (
+        "_decoder",
+        "_finish_reason",
+        "_held_reasoning",
+        "_held_reply",
+        "_images",
+        "_model",
+        "_new_model",
+        "_opening",
+        "_received_bytes",
+        "_replies",
+        "_thoughts",
+        "_usage",
+        "done",
+        "failure",
+        "finished",
+    )
 
     def __init__(self) -> None:
         self.finished = False
         self.done = False
         self.failure: Unusable | None = None
-        self._shape = _Shape.UNKNOWN
         self._opening = bytearray()
+        self._decoder: EventDecoder | None = None
         self._received_bytes = 0
-        self._events = EventDecoder()
         self._held_reply = self._held_reasoning = ""
         self._model = self._new_model = ""
         self._replies: list[str] = []
@@ -47,20 +57,22 @@ class StreamReader:
         self._finish_reason: str | None = None
         self._usage: Usage | None = None
 
+    @property
+    def begun(self) -> bool:
+        return self._received_bytes > 0
+
     def feed(self, data: bytes) -> Piece | None:
         """Take the next bytes, split anywhere; give what they say, if they say anything."""
         self._received_bytes += len(data)
         if self._received_bytes > LARGEST_ANSWER_BYTES:
             self._fail(Unusable("the answer is too large"))
             return None
-        if self._shape is not _Shape.EVENTS:
-            self._opening += data
-            if self._find_shape() is not _Shape.EVENTS:
+        if self._decoder is None:
+            data = self._open(data)
+            if self._decoder is None:
                 return None
-            data = bytes(self._opening)
-            self._opening.clear()
-        self._take(self._events.feed(data))
-        if self._events.overflown:
+        self._take(self._decoder.feed(data))
+        if self._decoder.overflown:
             self._fail(Unusable("an event is too long"))
         return self._end_piece()
 
@@ -68,18 +80,21 @@ class StreamReader:
         """Take the end of the body; without an end of the answer it is a cut one."""
         if self.done:
             return None
-        if self._shape is _Shape.WHOLE:
+        if self._decoder is not None:
+            self._take(self._decoder.finish())
+        elif self._opening:
             return self._read_whole()
-        self._take(self._events.finish())
         self._fail(Unusable("the stream was cut"))
         return self._end_piece()
 
-    def _find_shape(self) -> _Shape:
-        if self._shape is _Shape.UNKNOWN:
-            self._opening = self._opening.lstrip(_BLANKS)
-            if self._opening:
-                self._shape = _Shape.WHOLE if self._opening[:1] in b"{[<" else _Shape.EVENTS
-        return self._shape
+    def _open(self, data: bytes) -> bytes:
+        """Keep what comes until it shows that it is events; if it does not, it is a whole answer."""
+        self._opening += data if self._opening else data.lstrip(_BLANKS)
+        if not self._opening or self._opening[0] in b"{[<":
+            return b""
+        self._decoder = EventDecoder()
+        opening, self._opening = bytes(self._opening), bytearray()
+        return opening
 
     def _read_whole(self) -> Piece | None:
         try:
@@ -138,18 +153,20 @@ class StreamReader:
         if (message := choice.delta or choice.message) is not None:
             reply, reasoning, images = read_message(message)
             self._replies.append(reply)
-            self._thoughts.append(reasoning)
             self._images += images
+            if reasoning:
+                self._thoughts.append(reasoning)
 
     def _end_piece(self) -> Piece | None:
-        reply, self._held_reply = self._join(self._held_reply, self._replies)
-        reasoning, self._held_reasoning = self._join(self._held_reasoning, self._thoughts)
+        reply = reasoning = ""
+        if self._replies or self._held_reply:
+            reply, self._held_reply = self._join(self._held_reply, self._replies)
+        if self._thoughts or self._held_reasoning:
+            reasoning, self._held_reasoning = self._join(self._held_reasoning, self._thoughts)
         finish_reason, usage, images, model = self._finish_reason, self._usage, self._images, self._new_model
-        self._replies.clear()
-        self._thoughts.clear()
+        if not (finish_reason or usage or images or model):
+            return Piece(reply=reply, reasoning=reasoning) if reply or reasoning else None
         self._finish_reason, self._usage, self._images, self._new_model = None, None, (), ""
-        if not (reply or reasoning or finish_reason or usage or images or model):
-            return None
         return Piece(
             reply=reply, reasoning=reasoning, finish_reason=finish_reason, model=model, usage=usage, images=images
         )
@@ -157,6 +174,7 @@ class StreamReader:
     def _join(self, held: str, texts: list[str]) -> tuple[str, str]:
         """Join texts; hold back half a character at their end, which the next delta may complete."""
         text = held + "".join(texts)
+        texts.clear()
         half = text[-1:]
         if self.done or not "\ud800" <= half <= "\udbff":
             return clean(text), ""

@@ -1,6 +1,6 @@
 """The one long-lived ClientSession with its bounded pool and prebuilt headers.
 
-Whole answers may take a faster way over the same pool (direct.py), everything else goes by `ClientSession.request`.
+JSON may take a faster way over its connections (direct.py), everything else goes by `ClientSession.request`.
 It refuses to know what is asked and what an answer means.
 """
 
@@ -10,31 +10,32 @@ import asyncio
 import io
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from contextvars import ContextVar
 from typing import Any, Final
 
 import aiohttp
 from multidict import CIMultiDict
-from yarl import URL
 
 from service import __version__
 from service.settings import Settings
 from service.tracing import traceparent
 from service.upstream.bodies import BodyReader
+from service.upstream.deadlines import Deadlines
 from service.upstream.direct import DirectTransport
 from service.upstream.exchange import Exchange
+from service.upstream.pool import IdleConnections, Pool, made_anew
 from service.upstream.transport import Request, Response
 
 _SPARE_CONNECTIONS: Final = 32  # for pictures and balances beside the turns
 _KEEP_ALIVE_SECONDS: Final = 30
 _LARGE_BODY_BYTES: Final = 1 << 20
 
-_made_anew: ContextVar[bool] = ContextVar("made_anew", default=True)
-
 
 class UpstreamSession(BodyReader):
     """Sends requests to the base URL, each of them an Exchange. Open it before use, close it after."""
+
+    loop: asyncio.AbstractEventLoop
+    deadlines: Deadlines
+    _idle: IdleConnections
 
     def __init__(
         self,
@@ -57,8 +58,11 @@ class UpstreamSession(BodyReader):
         self._direct: DirectTransport | None = None
 
     async def open(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.deadlines = Deadlines(self.loop)
+        self._idle = IdleConnections(self.loop, self.deadlines, keep_seconds=_KEEP_ALIVE_SECONDS)
         self._session = aiohttp.ClientSession(
-            connector=_Pool(limit=self.limit, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+            connector=Pool(limit=self.limit, keepalive_timeout=_KEEP_ALIVE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             # All but the connect runs on our own clocks: aiohttp's default ends healthy streams after 300 s.
             timeout=aiohttp.ClientTimeout(total=None, connect=self.settings.connect_timeout_seconds),
@@ -66,11 +70,13 @@ class UpstreamSession(BodyReader):
         )
         # The one switch between the two ways. A proxy is told other things than an upstream: the session knows how.
         if self.settings.upstream_transport == "direct" and not self.settings.upstream_proxy:
-            seconds = self.settings.connect_timeout_seconds
-            self._direct = DirectTransport(self._session, self._json_headers, connect_seconds=seconds)
+            base_url = self.settings.openai_base_url
+            self._direct = DirectTransport(self._session, self._json_headers, base_url, self._idle)
 
     async def close(self) -> None:
         if self._session is not None:
+            self.deadlines.close()
+            self._idle.shrink_to(0)
             await self._session.close()
 
     def request(
@@ -82,29 +88,43 @@ class UpstreamSession(BodyReader):
         form: Callable[[], aiohttp.FormData] | None = None,
         params: Mapping[str, str] | None = None,
         base_url: str | None = None,
-    ) -> AbstractAsyncContextManager[Response]:
+    ) -> Exchange:
         """Open an answer with a status of success; its body is still to be read.
 
-        Shape: `body` is JSON; `form` makes the same form anew for each attempt. Raises UpstreamError, Unavailable;
-        what aiohttp raises inside of the block becomes an UpstreamError too.
+        Shape: `body` is JSON, to be posted; `form` makes the same form anew for each attempt.
+        Raises UpstreamError, Unavailable.
         """
-        url = URL((base_url or self.settings.openai_base_url) + path)
+        url = (base_url or self.settings.openai_base_url) + path
         return Exchange(self, Request(method, url, body, form, params))
 
-    async def send(self, request: Request, until: float) -> Response:
+    def send(self, exchange: Exchange, until: float) -> Awaitable[Response]:
         """Send it once and wait for the head of the answer, whatever that says.
 
         Units: `until` is a time of the loop. Raises aiohttp.ClientError, TimeoutError.
         """
+        if self._direct is not None and self._direct.takes(exchange.request):
+            return self._direct.send(exchange, until)
+        return self._send_by_session(exchange, until)
+
+    async def _send_by_session(self, exchange: Exchange, until: float) -> Response:
         if self._session is None:
             raise RuntimeError("the upstream session is not open")
-        _made_anew.set(False)
-        if self._direct is not None and self._direct.takes(request):
-            return await self._direct.send(request, until)
-        async with asyncio.timeout_at(until):
-            return await self._session.request(
-                request.method, request.url, allow_redirects=False, **self._options(request)
-            )
+        self.make_room()
+        request = exchange.request
+        made_anew.set(False)
+        try:
+            async with asyncio.timeout_at(until):
+                return SessionResponse(
+                    await self._session.request(
+                        request.method, request.url, allow_redirects=False, **self._options(request)
+                    )
+                )
+        finally:
+            exchange.reused = not made_anew.get()
+
+    def make_room(self) -> None:
+        """Let idle connections of the direct way go, where they stand in the way of a new one."""
+        self._idle.shrink_to(self.limit - self.in_use)
 
     def _options(self, request: Request) -> dict[str, Any]:
         options: dict[str, Any] = {"headers": self._headers}
@@ -120,17 +140,15 @@ class UpstreamSession(BodyReader):
             options["headers"] = CIMultiDict(options["headers"], traceparent=trace)
         return options
 
-    def reused_a_connection(self) -> bool:
-        """Whether the last request that this task has sent went over a connection that had been idle."""
-        return not _made_anew.get()
 
+class SessionResponse:
+    """An answer that came by `ClientSession.request`: aiohttp keeps its connection when the body has come whole."""
 
-class _Pool(aiohttp.TCPConnector):
-    """Notes for the task that asks when a connection is made for it.
-
-    `_create_connection` is the hook that aiohttp documents for connectors; a TraceConfig tells the same for 15 µs.
-    """
-
-    async def _create_connection(self, *args: Any, **options: Any) -> Any:
-        _made_anew.set(True)
-        return await super()._create_connection(*args, **options)
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self.close = response.close
+        self.has_ended = response.content.is_eof
+        self.read_nowait = response.content.read_nowait
+        self.read = response.content.readany
+        self.fail = response.content.set_exception

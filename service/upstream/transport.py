@@ -1,7 +1,7 @@
 """What an Exchange sends and what it gets back, however it travels.
 
 There are two ways, chosen in UpstreamSession.send alone: plain `ClientSession.request`, which can send everything, and
-direct.py for whole JSON answers, where UPSTREAM_TRANSPORT says so.
+direct.py for JSON, where UPSTREAM_TRANSPORT says so.
 """
 
 from __future__ import annotations
@@ -11,39 +11,50 @@ from typing import Protocol
 
 import aiohttp
 import msgspec
-from yarl import URL
 
 
-class Request(msgspec.Struct, frozen=True):
-    """Shape: `body` is JSON; `form` makes the same form anew for each attempt; `whole` wants no stream."""
+class Request(msgspec.Struct):
+    """Shape: `body` is JSON; `form` makes the same form anew for each attempt."""
 
     method: str
-    url: URL
+    url: str
     body: bytes | None = None
     form: Callable[[], aiohttp.FormData] | None = None
     params: Mapping[str, str] | None = None
-    whole: bool = False
+
+    def forget_content(self) -> None:
+        """Let go of what was sent; what is left names the request in the log."""
+        self.body = self.form = None
 
 
 class Response(Protocol):
-    """An answer whose head has come: what is used of aiohttp's ClientResponse.
+    """An answer whose head has come.
 
-    Its connection goes back to the pool when the body has come whole, and is closed by `close` before that.
+    `close` gives its connection back to the pool if the body has come whole, and up if not.
     """
 
     @property
     def status(self) -> int: ...
 
     @property
-    def method(self) -> str: ...
+    def headers(self) -> Mapping[str, str]:
+        """The headers of a refusal; those of a success may be let go."""
+        ...
 
-    @property
-    def url(self) -> URL: ...
+    def has_ended(self) -> bool:
+        """Whether nothing more will arrive; some of what has arrived may still have to be read."""
+        ...
 
-    @property
-    def headers(self) -> Mapping[str, str]: ...
+    def read_nowait(self) -> bytes:
+        """Read what has arrived. Raises aiohttp.ClientError, TimeoutError if it is broken and nothing is left."""
+        ...
 
-    @property
-    def content(self) -> aiohttp.StreamReader: ...
+    async def read(self) -> bytes:
+        """Read what has arrived, or wait for it. Nothing: the body has ended. Raises as read_nowait does."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """Raise this from reads instead of waiting on."""
+        ...
 
     def close(self) -> None: ...

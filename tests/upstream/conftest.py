@@ -11,6 +11,7 @@ from service.models import ChatAsk
 from service.settings import Settings
 from service.upstream.client import UpstreamClient
 from tests.fakes.upstream import FakeUpstream
+from tests.upstream.reading import ReplyTo, streamed_reply, whole_reply
 
 KEY = "sk-planted-key-4711"
 
@@ -33,8 +34,15 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def transport(request: pytest.FixtureRequest) -> str:
-    """How whole answers are asked for: the default way, but for tests `on_both_ways`."""
+    """How answers are asked for: the default way, but for tests `on_both_ways`."""
     return getattr(request, "param", Settings().upstream_transport)
+
+
+@pytest.fixture(params=[whole_reply, streamed_reply], ids=["whole", "streamed"])
+def reply_to(request: pytest.FixtureRequest) -> ReplyTo:
+    """Asks a question in both ways that there are, and gives the text of the answer."""
+    given: ReplyTo = request.param
+    return given
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 
 import pytest
 
@@ -11,21 +10,28 @@ from service.errors import UpstreamError
 from service.models import ChatAsk, Piece, Usage
 from service.upstream.client import UpstreamClient
 from tests.fakes.upstream import Answer, FakeUpstream, chunk, event
-from tests.upstream.conftest import MakeClient
+from tests.upstream.conftest import MakeClient, on_both_ways
+from tests.upstream.reading import read_pieces, reading
+
+pytestmark = on_both_ways
 
 
 async def read(client: UpstreamClient, ask: ChatAsk) -> tuple[str, UpstreamError | None]:
     came = ""
+
+    async def take(piece: Piece) -> None:
+        nonlocal came
+        came += piece.reply
+
     try:
-        async for piece in client.stream(ask):
-            came += piece.reply
+        await client.stream(ask, take)
     except UpstreamError as error:
         return came, error
     return came, None
 
 
 async def test_a_stream_is_asked_for_and_read(client: UpstreamClient, upstream: FakeUpstream, ask: ChatAsk) -> None:
-    pieces = [piece async for piece in client.stream(ask)]
+    pieces = await read_pieces(client, ask)
     assert "".join(piece.reply for piece in pieces) == "你好"
     assert [piece.usage for piece in pieces if piece.usage] == [Usage(5, 7)]
     assert upstream.calls[0].json["stream"] is True
@@ -36,11 +42,11 @@ async def test_a_stream_is_asked_for_and_read(client: UpstreamClient, upstream: 
 async def test_pieces_come_as_they_arrive(client: UpstreamClient, upstream: FakeUpstream, ask: ChatAsk) -> None:
     gate = asyncio.Event()
     upstream.answer_with(Answer.stream("first", gate, "second"))
-    async with aclosing(client.stream(ask)) as pieces:
-        assert (await anext(pieces)).reply == "first"
+    async with reading(client, ask) as pieces:
+        assert await pieces.next() == "first"
         assert client.in_use == 1
         gate.set()
-        assert (await anext(pieces)).reply == "second"
+        assert await pieces.next() == "second"
 
 
 async def test_a_character_split_between_two_writes_comes_whole(
@@ -49,10 +55,10 @@ async def test_a_character_split_between_two_writes_comes_whole(
     whole = chunk("😀")
     at, gate = whole.index("😀".encode()) + 2, asyncio.Event()
     upstream.answer_with(Answer.stream("a", whole[:at], gate, whole[at:]))
-    async with aclosing(client.stream(ask)) as pieces:
-        assert (await anext(pieces)).reply == "a"
+    async with reading(client, ask) as pieces:
+        assert await pieces.next() == "a"
         gate.set()
-        assert "".join([piece.reply async for piece in pieces]) == "😀"
+        assert await pieces.rest() == "😀"
 
 
 async def test_a_line_of_700_kb_comes_whole(client: UpstreamClient, upstream: FakeUpstream, ask: ChatAsk) -> None:
@@ -73,9 +79,12 @@ async def test_a_body_that_ends_a_little_after_its_done_leaves_its_connection_to
 ) -> None:
     gate = asyncio.Event()
     upstream.answer_with(Answer.events(chunk("whole"), chunk({}, finish_reason="stop"), b"data: [DONE]\n\n", gate))
-    async for piece in client.stream(ask):
+
+    async def take(piece: Piece) -> None:
         if piece.finish_reason:
             gate.set()
+
+    await client.stream(ask, take)
     await read(client, ask)
     assert upstream.calls[0].connection == upstream.calls[1].connection
 
@@ -136,7 +145,7 @@ async def test_a_whole_completion_in_place_of_a_stream_is_one_piece(
     client: UpstreamClient, upstream: FakeUpstream, ask: ChatAsk
 ) -> None:
     upstream.answer_with(Answer.completion("whole"))
-    pieces = [piece async for piece in client.stream(ask)]
+    pieces = await read_pieces(client, ask)
     assert pieces == [Piece(reply="whole", finish_reason="stop", model="fake-1", usage=Usage(5, 7))]
 
 
@@ -188,8 +197,8 @@ async def test_closing_a_stream_ends_the_upstream_call(
     client: UpstreamClient, upstream: FakeUpstream, ask: ChatAsk
 ) -> None:
     upstream.answer_with(Answer.stream("first", asyncio.Event()))
-    async with aclosing(client.stream(ask)) as pieces:
-        await anext(pieces)
+    async with reading(client, ask) as pieces:
+        await pieces.next()
     await upstream.hung_up()
     assert client.in_use == 0
 
@@ -210,8 +219,8 @@ async def test_the_whole_time_ends_a_stream_that_nobody_reads(
 ) -> None:
     upstream.answer_with(Answer.stream("first", asyncio.Event()))
     client = await make_client(max_turn_seconds=0.2)
-    async with aclosing(client.stream(ask)) as pieces:
-        await anext(pieces)
+    async with reading(client, ask) as pieces:
+        await pieces.next()
         await upstream.hung_up()
         with pytest.raises(UpstreamError, match="upstream_timeout"):
-            await anext(pieces)
+            await pieces.next()

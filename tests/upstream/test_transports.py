@@ -14,6 +14,7 @@ from tests.fakes.byte_server import ByteServer
 from tests.fakes.raw_upstream import End, RawUpstream, Step, body, chunked, whole
 from tests.fakes.upstream import FakeUpstream
 from tests.upstream.conftest import MakeClient, on_both_ways
+from tests.upstream.reading import ReplyTo, read_pieces
 
 pytestmark = on_both_ways
 
@@ -22,9 +23,11 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 
 
-async def replies(make_client: MakeClient, ask: ChatAsk, upstream: RawUpstream, times: int = 2) -> list[str]:
+async def replies(
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo, upstream: RawUpstream, times: int = 2
+) -> list[str]:
     client = await make_client(openai_base_url=upstream.base_url)
-    came = [(await client.complete(ask)).reply for _ in range(times)]
+    came = [await reply_to(client, ask) for _ in range(times)]
     assert client.in_use == 0
     return came
 
@@ -43,10 +46,10 @@ async def replies(make_client: MakeClient, ask: ChatAsk, upstream: RawUpstream, 
     ids=["length", "two writes", "chunked", "two chunks, trailer", "1.0 kept", "100", "100, 103, 103"],
 )
 async def test_a_whole_answer_leaves_its_connection_to_the_next(
-    make_client: MakeClient, ask: ChatAsk, script: list[Step]
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo, script: list[Step]
 ) -> None:
     async with RawUpstream(script) as upstream:
-        assert await replies(make_client, ask, upstream) == ["first", "hello"]
+        assert await replies(make_client, ask, reply_to, upstream) == ["first", "hello"]
         assert upstream.asked == [1, 1]
 
 
@@ -61,10 +64,10 @@ async def test_a_whole_answer_leaves_its_connection_to_the_next(
     ids=["until the end", "close", "1.0", "two answers"],
 )
 async def test_a_connection_that_cannot_be_kept_is_not(
-    make_client: MakeClient, ask: ChatAsk, script: list[Step]
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo, script: list[Step]
 ) -> None:
     async with RawUpstream(script) as upstream:
-        assert await replies(make_client, ask, upstream) == ["first", "hello"]
+        assert await replies(make_client, ask, reply_to, upstream) == ["first", "hello"]
         assert upstream.asked == [1, 2]
 
 
@@ -85,40 +88,40 @@ async def test_a_connection_that_cannot_be_kept_is_not(
     ids=["ssh", "tls", "length", "long head", "after 100", "half", "half chunked", "bad chunk", "upgrade", "empty"],
 )
 async def test_what_is_no_answer_is_invalid_and_told_once(
-    make_client: MakeClient, ask: ChatAsk, script: list[Step]
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo, script: list[Step]
 ) -> None:
     async with RawUpstream(script) as upstream:
         client = await make_client(openai_base_url=upstream.base_url)
         with pytest.raises(UpstreamError) as caught:
-            await client.complete(ask)
+            await reply_to(client, ask)
         assert (caught.value.type, caught.value.details) == ("upstream_invalid", {"retryable": True})
         assert client.in_use == 0
-        assert (await client.complete(ask)).reply == "hello"
+        assert await reply_to(client, ask) == "hello"
         assert len(upstream.asked) == 2
 
 
 async def test_a_connection_closed_while_idle_is_not_used(
-    make_client: MakeClient, ask: ChatAsk, pauses: list[float]
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo, pauses: list[float]
 ) -> None:
     async with RawUpstream([whole("first"), End.IDLE]) as upstream:
         client = await make_client(openai_base_url=upstream.base_url)
-        await client.complete(ask)
+        await reply_to(client, ask)
         await upstream.noticed.wait()
-        assert (await client.complete(ask)).reply == "hello"
+        assert await reply_to(client, ask) == "hello"
         assert upstream.asked == [1, 2]
     assert pauses == []
 
 
 async def test_a_connection_reset_while_it_is_written_to_costs_no_answer(
-    make_client: MakeClient, ask: ChatAsk, pauses: list[float]
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo, pauses: list[float]
 ) -> None:
     async with RawUpstream([whole("first")], [End.UNREAD]) as upstream:
-        assert await replies(make_client, ask, upstream) == ["first", "hello"]
+        assert await replies(make_client, ask, reply_to, upstream) == ["first", "hello"]
         assert upstream.asked == [1, 2]
     assert pauses == [0.0]
 
 
-async def test_interim_answers_do_not_stop_the_clock(make_client: MakeClient, ask: ChatAsk) -> None:
+async def test_interim_answers_do_not_stop_the_clock(make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo) -> None:
     class Hints(ByteServer):
         async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
             while not writer.is_closing():
@@ -129,25 +132,26 @@ async def test_interim_answers_do_not_stop_the_clock(make_client: MakeClient, as
         url = f"http://127.0.0.1:{server.port}/v1"
         client = await make_client(openai_base_url=url, first_byte_timeout_seconds=0.1)
         with pytest.raises(UpstreamError, match="upstream_timeout"):
-            await client.complete(ask)
+            await reply_to(client, ask)
         assert client.in_use == 0
 
 
-async def test_a_compressed_answer_is_read(make_client: MakeClient, ask: ChatAsk) -> None:
+async def test_a_compressed_answer_is_read(make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo) -> None:
     packed = gzip.compress(body("packed"))
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
     async with RawUpstream([head + packed]) as upstream:
-        assert await replies(make_client, ask, upstream) == ["packed", "hello"]
+        assert await replies(make_client, ask, reply_to, upstream) == ["packed", "hello"]
         assert upstream.asked == [1, 1]
 
 
-async def test_the_trace_goes_on_to_the_upstream(make_client: MakeClient, ask: ChatAsk, upstream: FakeUpstream) -> None:
+async def test_the_trace_goes_on_to_the_upstream(
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo, upstream: FakeUpstream
+) -> None:
     client = await make_client()
-    await client.complete(ask)
+    await reply_to(client, ask)
     traceparent.set(TRACE)
-    await client.complete(ask)
-    async for _ in client.stream(ask):
-        pass
+    await reply_to(client, ask)
+    await read_pieces(client, ask)
     async with client.request("GET", "/models"):
         pass
     assert [call.headers.get("traceparent") for call in upstream.calls] == [None, TRACE, TRACE, TRACE]

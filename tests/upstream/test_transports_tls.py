@@ -13,6 +13,7 @@ from tests.fakes import raw_upstream
 from tests.fakes.proxy import Proxy
 from tests.fakes.raw_upstream import RawUpstream, whole
 from tests.upstream.conftest import MakeClient, on_both_ways
+from tests.upstream.reading import ReplyTo
 
 pytestmark = on_both_ways
 
@@ -35,21 +36,23 @@ def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-async def test_tls_connections_are_kept(make_client: MakeClient, ask: ChatAsk, tls: ssl.SSLContext) -> None:
+async def test_tls_connections_are_kept(
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo, tls: ssl.SSLContext
+) -> None:
     async with RawUpstream([whole("first")], [whole("second")], tls=tls) as upstream:
         client = await make_client(openai_base_url=upstream.base_url)
-        assert [(await client.complete(ask)).reply for _ in range(2)] == ["first", "second"]
+        assert [await reply_to(client, ask) for _ in range(2)] == ["first", "second"]
         assert upstream.asked == [1, 1]
         assert client.in_use == 0
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(
-    make_client: MakeClient, ask: ChatAsk, tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo, tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with RawUpstream(tls=tls) as upstream:
         client = await make_client(openai_base_url=upstream.base_url)
         with pytest.raises(UpstreamError) as caught:
-            await client.complete(ask)
+            await reply_to(client, ask)
         assert (caught.value.type, caught.value.details) == ("upstream_unavailable", {"retryable": True})
         assert upstream.asked == []
         assert client.in_use == 0
@@ -57,10 +60,12 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
     assert "127.0.0.1" not in caplog.text
 
 
-async def test_a_proxy_is_given_whole_addresses_and_its_login(make_client: MakeClient, ask: ChatAsk) -> None:
+async def test_a_proxy_is_given_whole_addresses_and_its_login(
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo
+) -> None:
     async with RawUpstream() as upstream, Proxy() as proxy:
         client = await make_client(openai_base_url=upstream.base_url, upstream_proxy=proxy.url(LOGIN))
-        assert [(await client.complete(ask)).reply for _ in range(2)] == ["hello", "hello"]
+        assert [await reply_to(client, ask) for _ in range(2)] == ["hello", "hello"]
         async with client.request("GET", "/models"):
             pass
         assert proxy.asked == [f"POST {upstream.base_url}/chat/completions HTTP/1.1"]  # one connection, relayed on
@@ -70,11 +75,11 @@ async def test_a_proxy_is_given_whole_addresses_and_its_login(make_client: MakeC
 
 @pytest.mark.usefixtures("trusted")
 async def test_tls_goes_through_a_tunnel_that_never_sees_the_key(
-    make_client: MakeClient, ask: ChatAsk, tls: ssl.SSLContext
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo, tls: ssl.SSLContext
 ) -> None:
     async with RawUpstream(tls=tls) as upstream, Proxy() as proxy:
         client = await make_client(openai_base_url=upstream.base_url, upstream_proxy=proxy.url(LOGIN))
-        assert [(await client.complete(ask)).reply for _ in range(2)] == ["hello", "hello"]
+        assert [await reply_to(client, ask) for _ in range(2)] == ["hello", "hello"]
         assert proxy.asked == [f"CONNECT 127.0.0.1:{upstream.port} HTTP/1.1"]
         assert proxy.logins == ["user:proxy-password-4711"]
         assert all(b"Proxy-Authorization" not in head for head in upstream.heads)
@@ -82,13 +87,14 @@ async def test_tls_goes_through_a_tunnel_that_never_sees_the_key(
 
 
 @pytest.mark.usefixtures("trusted")
-async def test_a_proxy_that_refuses_is_no_answer_and_its_password_no_word_of_the_log(
-    make_client: MakeClient, ask: ChatAsk, tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+async def test_a_proxy_that_refuses_is_tried_again_and_its_password_no_word_of_the_log(
+    make_client: MakeClient, ask: ChatAsk, reply_to: ReplyTo, tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with RawUpstream(tls=tls) as upstream, Proxy(refuses=True) as proxy:
         client = await make_client(openai_base_url=upstream.base_url, upstream_proxy=proxy.url(LOGIN))
-        with pytest.raises(UpstreamError):
-            await client.complete(ask)
+        with pytest.raises(UpstreamError) as caught:
+            await reply_to(client, ask)
+        assert (caught.value.type, caught.value.details) == ("upstream_unavailable", {"retryable": True})
         assert upstream.asked == []
         assert client.in_use == 0
     assert "proxy-password" not in caplog.text
