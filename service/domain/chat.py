@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from functools import partial
 
@@ -152,6 +153,7 @@ class Chat:
         reply = ReplyFilter(running, self._check)
         if question.streamed:
             await self._upstream.stream(ask, reply.add)
+            await asyncio.sleep(0)  # the readers first: their last pieces do not wait for the disk
         else:
             await reply.add(await self._upstream.complete(ask))
         await reply.finish()
