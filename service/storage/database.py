@@ -39,7 +39,7 @@ class Database(Protocol):
         ...
 
     def write(self, *steps: Step) -> Awaitable[list[list[Row]]]:
-        """Run the steps as one transaction and return, once it is durable, the rows of each.
+        """Run the steps as one transaction and give, once it is durable, the rows of each.
 
         Raises: StepRefused; Unavailable when the store cannot be written.
         """

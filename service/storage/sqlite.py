@@ -15,7 +15,8 @@ from service.errors import StartError, Unavailable
 from service.metrics import Metrics
 from service.storage.database import Row, Step
 from service.storage.migrations import migrate
-from service.storage.sqlite_writer import SqliteWriter, positional
+from service.storage.positional import positional
+from service.storage.sqlite_writer import SqliteWriter
 
 _log = logging.getLogger(__name__)
 

@@ -7,20 +7,17 @@ of its own write, and only after the commit.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import queue
-import re
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from operator import itemgetter
+from collections.abc import Sequence
 from time import perf_counter
-from typing import Any
 
 from service.errors import Unavailable
 from service.metrics import Metrics
 from service.storage.database import Row, Step, StepRefused
+from service.storage.positional import positional
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +35,7 @@ _OWN_FAULT = (
     ValueError,
 )
 
-
-# The steps, whom to tell, and when it was handed in: a plain tuple, for one is made for each write.
+# The steps, whom to tell, and when it was handed in. A plain tuple: one is made for each write.
 _Job = tuple[Sequence[Step], asyncio.Future[Written], float]
 
 
@@ -140,17 +136,6 @@ class SqliteWriter:
     def _failed(self, batch: list[_Job], error: Exception) -> Sequence[Outcome]:
         _log.error("the store could not be written, %d writes refused: %s", len(batch), error)
         return [Unavailable("store_unavailable") for _ in batch]
-
-
-class _Positional(dict[str, tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]] | None]]):
-    def __missing__(self, sql: str) -> tuple[str, Callable[[tuple[Any, ...]], tuple[Any, ...]] | None]:
-        order = [int(number) - 1 for number in re.findall(r"\$(\d+)", sql)]
-        plain = re.sub(r"\$\d+", "?", sql)
-        form = self[sql] = plain, None if order == list(range(len(order))) else itemgetter(*order)
-        return form
-
-
-positional = _Positional()
 
 
 def _deliver(batch: list[_Job], outcomes: Sequence[Outcome]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from service.models import Quota, Status, Turn
+from service.models import Kind, Quota, Status, Turn
 from service.storage.database import Database
 from service.storage.turns import Growth, Opened, Settlement, TurnStore
 from service.storage.users import UserStore
@@ -43,6 +43,31 @@ async def test_an_opened_turn_is_found_whole(turns: TurnStore):
     assert await turns.find_by_key("ann", "k") == turn
 
 
+async def test_a_turn_with_a_key_keeps_its_fingerprint(turns: TurnStore):
+    turn = new_turn(
+        1, kind=Kind.IMAGE, title="t", idempotency_key="k", fingerprint="f", reserved_images=2, updated_at=9
+    )
+    await turns.open(turn, NO_QUOTA)
+    assert await turns.find_by_key("ann", "k") == turn
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"reply": "hi", "reasoning": "hm", "finish_reason": "stop", "prompt_tokens": 0, "completion_tokens": 3},
+        {"reply": "hi", "images": '[{"name":"a.png"}]'},
+        {"status": Status.FAILED, "error": '{"code":502}'},
+        {"status": Status.STOPPED, "finish_reason": "", "notice": "context_shortened", "model": "other"},
+    ],
+    ids=["words", "pictures", "a failure", "a notice"],
+)
+async def test_a_closed_turn_is_found_whole(turns: TurnStore, end: dict[str, object]):
+    await turns.open(new_turn(1), NO_QUOTA)
+    turn = new_turn(1, **{"status": Status.COMPLETED, "updated_at": 30, **end})
+    assert await turns.close(turn, USED)
+    assert await turns.find(turn.turn_id) == turn
+
+
 async def test_what_is_unknown_is_none(turns: TurnStore):
     assert await turns.find("nope") is None
     assert await turns.find_by_key("ann", "nope") is None
@@ -77,6 +102,31 @@ async def test_a_new_day_has_its_quota_anew(turns: TurnStore):
     assert await turns.open(new_turn(1), Quota(turns=1)) is Opened.OPENED
     assert await turns.open(new_turn(2), Quota(turns=1)) is Opened.OVER_QUOTA
     assert await turns.open(new_turn(3, day=6), Quota(turns=1)) is Opened.OPENED
+
+
+@pytest.mark.parametrize("quota", [Quota(tokens=10), Quota(images=10)], ids=["tokens", "images"])
+async def test_a_turn_that_is_more_than_a_day_may_have_is_refused(turns: TurnStore, users: UserStore, quota: Quota):
+    turn = new_turn(1, reserved_tokens=11, reserved_images=11)
+    assert await turns.open(turn, quota) is Opened.OVER_QUOTA
+    assert await turns.find(turn.turn_id) is None
+    assert await users.find("ann") is None
+    assert await turns.open(new_turn(2, reserved_tokens=10, reserved_images=10), quota) is Opened.OPENED
+
+
+async def test_a_turn_of_a_past_day_leaves_the_counters_of_today_alone(turns: TurnStore, users: UserStore):
+    kept, given_back, today = (
+        new_turn(1, reserved_tokens=50, reserved_images=2),
+        new_turn(2),
+        new_turn(3, day=6, reserved_tokens=4),
+    )
+    for turn in (kept, given_back, today):
+        await turns.open(turn, NO_QUOTA)
+    await turns.close(kept, Settlement(tokens=7, images=1, counts=True))
+    await turns.close(given_back, Settlement(tokens=0, images=0, counts=False))
+    user = await users.find("ann")
+    assert user is not None
+    assert (user.day, user.day_turns, user.day_tokens, user.day_images) == (6, 1, 4, 0)
+    assert (user.total_turns, user.total_tokens, user.total_images) == (2, 7, 1)
 
 
 async def test_a_reservation_counts_until_it_is_settled(turns: TurnStore, users: UserStore):
