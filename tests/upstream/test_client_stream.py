@@ -193,6 +193,17 @@ async def test_a_refusal_that_stays_is_told(client: UpstreamClient, upstream: Fa
     assert len(upstream.calls) == 2
 
 
+async def test_what_was_answered_is_not_asked_again_whatever_comes_after_it(
+    client: UpstreamClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    failure = event({"error": {"message": "stream_options is not supported"}})
+    upstream.answer_always(Answer.stream("first", failure, finish_reason=None))
+    came, error = await read(client, ask)
+    assert came == "first"
+    assert error is not None
+    assert len(upstream.calls) == 1
+
+
 async def test_closing_a_stream_ends_the_upstream_call(
     client: UpstreamClient, upstream: FakeUpstream, ask: ChatAsk
 ) -> None:
