@@ -142,14 +142,16 @@ class Chat:
             running.pictures = await self._pictures.bring_all(list(links), question.openid)
 
     async def _relay(self, ask: ChatAsk, messages: list[Message], question: Question, running: RunningTurn) -> None:
-        told = msgspec.json.encode(await self._pictures.inline_messages(messages))
-        ask = msgspec.structs.replace(ask, messages=msgspec.Raw(told))
         reply = ReplyFilter(running, self._check)
-        if question.streamed:
-            await self._upstream.stream(ask, reply.add)
+        if question.streamed:  # what is asked is nobody's but the upstream client's, which lets go of it
+            await self._upstream.stream(await self._told(ask, messages), reply.add)
         else:
-            await reply.add(await self._upstream.complete(ask))
+            await reply.add(await self._upstream.complete(await self._told(ask, messages)))
         await reply.finish()
+
+    async def _told(self, ask: ChatAsk, messages: list[Message]) -> ChatAsk:
+        told = msgspec.json.encode(await self._pictures.inline_messages(messages))
+        return msgspec.structs.replace(ask, messages=msgspec.Raw(told))
 
 
 def _fingerprint(question: Question) -> str:

@@ -225,6 +225,19 @@ async def test_cancelling_the_reader_ends_the_upstream_call(
     assert client.in_use == 0
 
 
+async def test_what_the_taker_raises_is_not_the_upstreams_fault(
+    client: UpstreamClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    async def take(piece: Piece) -> None:
+        raise TimeoutError("of somebody else")
+
+    upstream.answer_with(Answer.stream("first", asyncio.Event()))
+    with pytest.raises(TimeoutError, match="of somebody else"):
+        await client.stream(ask, take)
+    await upstream.hung_up()
+    assert client.in_use == 0
+
+
 async def test_the_whole_time_ends_a_stream_that_nobody_reads(
     make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
 ) -> None:
