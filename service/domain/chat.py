@@ -140,23 +140,25 @@ class Chat:
             running.pictures = await self._pictures.bring_all(list(links), question.openid)
 
     async def _relay(self, question: Question, messages: list[Message], running: RunningTurn) -> None:
+        reply = ReplyFilter(running, self._check)
+        if question.streamed:  # what is asked is nobody's but the upstream client's, which lets go of it
+            await self._upstream.stream(await self._told(question, messages, running.turn.model), reply.add)
+            await asyncio.sleep(0)  # the readers first: their last pieces do not wait for the disk
+        else:
+            await reply.add(await self._upstream.complete(await self._told(question, messages, running.turn.model)))
+        await reply.finish()
+
+    async def _told(self, question: Question, messages: list[Message], model: str) -> ChatAsk:
         if has_parts(messages):
             messages = await self._pictures.inline_messages(messages)
-        ask = ChatAsk(
-            model=running.turn.model,
+        return ChatAsk(
+            model=model,
             messages=msgspec.Raw(_encode(messages)),
             user=hash_of(question.openid),
             temperature=question.temperature,
             top_p=question.top_p,
             max_tokens=question.max_tokens,
         )
-        reply = ReplyFilter(running, self._check)
-        if question.streamed:
-            await self._upstream.stream(ask, reply.add)
-            await asyncio.sleep(0)  # the readers first: their last pieces do not wait for the disk
-        else:
-            await reply.add(await self._upstream.complete(ask))
-        await reply.finish()
 
 
 def _fingerprint(question: Question) -> str:

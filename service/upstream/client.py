@@ -46,7 +46,8 @@ class UpstreamClient(UpstreamSession):
     async def stream(self, ask: ChatAsk, take: Callable[[Piece], Awaitable[None]]) -> None:
         """Ask for a streamed answer, and give one Piece for each read to `take`. Cancelled, it ends the upstream call.
 
-        Raises UpstreamError, Unavailable; a cut answer raises after the pieces that had come of it.
+        Raises UpstreamError, Unavailable, and whatever `take` does; a cut answer raises after the pieces that had
+        come of it.
         """
         again: ChatAsk | None = ask
         del ask
@@ -73,9 +74,9 @@ class UpstreamClient(UpstreamSession):
         seconds = self.settings.idle_timeout_seconds if reader.begun else self.settings.first_byte_timeout_seconds
         try:
             data = await answer.read_some(min(seconds, _TAIL_SECONDS) if reader.finished else seconds)
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, TimeoutError) as error:
             if not reader.finished:
-                raise
+                raise self.broken(error, answer) from None
             data = b""  # only the usage is missing, and nobody waits longer for that
         return reader.feed(data) if data else reader.end()
 

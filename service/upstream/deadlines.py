@@ -51,8 +51,9 @@ class Deadlines:
     def _look(self) -> None:
         self._due = inf
         now = self._loop.time() + _RESOLUTION_SECONDS
-        for waiting in [waiting for waiting in self._waiting if waiting.until <= now]:
-            self._waiting.discard(waiting)
-            waiting.expire()
+        over = [waiting for waiting in self._waiting if waiting.until <= now]
+        self._waiting.difference_update(over)
         if self._waiting:
             self._set(min(waiting.until for waiting in self._waiting))
+        for waiting in over:
+            waiting.expire()

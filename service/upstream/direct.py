@@ -61,7 +61,7 @@ class DirectTransport:
             connection = await self._connect(target, exchange, until)
         try:
             protocol, transport = connection.protocol, connection.transport
-            if protocol is None or transport is None or transport.is_closing():
+            if protocol is None or transport is None:
                 raise aiohttp.ClientConnectionResetError("closed before the request was written")
             if trace := traceparent.get():
                 head = b"%btraceparent: %b\r\n" % (head, trace.encode("ascii"))

@@ -57,12 +57,13 @@ class DirectResponse:
             if (error := content.exception()) is not None:
                 raise error
             return b""
-        data = buffer[0] if len(buffer) == 1 else b"".join(buffer)
-        buffer.clear()
+        # Emptied by popleft: `clear` would leave each deque of each open stream with a spare block.
+        data = buffer.popleft() if len(buffer) == 1 else b"".join([buffer.popleft() for _ in range(len(buffer))])
         content._size = 0
         content._cursor = content.total_bytes
-        if content._http_chunk_splits:
-            content._http_chunk_splits.clear()
+        splits = content._http_chunk_splits
+        while splits:
+            splits.popleft()
         if content._protocol._reading_paused:
             content._protocol.resume_reading()
         return data

@@ -28,8 +28,8 @@ _REFUSAL_SECONDS: Final = 5.0
 class Exchange(AbstractAsyncContextManager["Exchange"]):
     """Entered, it has sent the request and has an answer with a status of success; left, it lets the connection go.
 
-    Raises UpstreamError, and Unavailable while every connection is out. What aiohttp raises inside of the block
-    becomes an UpstreamError too. Whoever sends it notes whether its connection was `reused`.
+    Raises UpstreamError, and Unavailable while every connection is out. Whoever sends it notes whether its connection
+    was `reused`.
     """
 
     __slots__ = ("_deadline", "_head", "_retried", "_started", "request", "response", "reused", "session", "until")
@@ -75,8 +75,6 @@ class Exchange(AbstractAsyncContextManager["Exchange"]):
     ) -> None:
         self._leave()
         self.response.close()
-        if isinstance(error, aiohttp.ClientError | TimeoutError):
-            raise self.session.broken(error, self) from None
 
     async def read_some(self, seconds: float) -> bytes:
         """Read what has arrived, or wait so long for more. Nothing: the body has ended.

@@ -135,21 +135,6 @@ async def test_a_form_is_made_anew_for_each_attempt(client: UpstreamClient, upst
     assert upstream.calls[0].headers["Content-Type"].startswith("multipart/form-data; boundary=")
 
 
-async def test_a_body_cut_inside_of_the_block_is_an_upstream_error(
-    client: UpstreamClient, upstream: FakeUpstream
-) -> None:
-    upstream.answer_with(Answer.raw(b"some").cut_after())
-    with pytest.raises(UpstreamError) as caught:
-        await _read_without_care(client)
-    assert caught.value.type == "upstream_invalid"
-
-
-async def _read_without_care(client: UpstreamClient) -> None:
-    async with client.request("GET", "/models") as answer:
-        while await answer.read_some(seconds=1):
-            pass
-
-
 async def test_chunks_of_a_cut_body_raise_after_what_came(client: UpstreamClient, upstream: FakeUpstream) -> None:
     upstream.answer_with(Answer.raw(b"some").cut_after())
     async with client.request("GET", "/models") as answer:

@@ -193,6 +193,17 @@ async def test_a_refusal_that_stays_is_told(client: UpstreamClient, upstream: Fa
     assert len(upstream.calls) == 2
 
 
+async def test_what_was_answered_is_not_asked_again_whatever_comes_after_it(
+    client: UpstreamClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    failure = event({"error": {"message": "stream_options is not supported"}})
+    upstream.answer_always(Answer.stream("first", failure, finish_reason=None))
+    came, error = await read(client, ask)
+    assert came == "first"
+    assert error is not None
+    assert len(upstream.calls) == 1
+
+
 async def test_closing_a_stream_ends_the_upstream_call(
     client: UpstreamClient, upstream: FakeUpstream, ask: ChatAsk
 ) -> None:
@@ -210,6 +221,19 @@ async def test_cancelling_the_reader_ends_the_upstream_call(
     reading = asyncio.ensure_future(read(client, ask))
     await upstream.called()
     reading.cancel()
+    await upstream.hung_up()
+    assert client.in_use == 0
+
+
+async def test_what_the_taker_raises_is_not_the_upstreams_fault(
+    client: UpstreamClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    async def take(piece: Piece) -> None:
+        raise TimeoutError("of somebody else")
+
+    upstream.answer_with(Answer.stream("first", asyncio.Event()))
+    with pytest.raises(TimeoutError, match="of somebody else"):
+        await client.stream(ask, take)
     await upstream.hung_up()
     assert client.in_use == 0
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from service.errors import UpstreamError
-from service.models import ChatAsk
+from service.models import ChatAsk, Piece
 from service.upstream.client import UpstreamClient
 from tests.fakes.upstream import Answer, FakeUpstream
 from tests.upstream.conftest import MakeClient, on_both_ways
@@ -122,3 +122,33 @@ async def test_no_answer_at_all_is_given_up_when_the_whole_time_is_over(
 ) -> None:
     upstream.answer_with(Answer.stall())
     await times_out(await make_client(max_turn_seconds=0.2), ask, reply_to, "upstream_timeout")
+
+
+async def test_the_clock_for_silence_stands_still_while_nobody_reads(
+    make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    gates = [asyncio.Event(), asyncio.Event()]
+    upstream.answer_with(Answer.stream("waited for by nobody ", gates[0], "waited for ", gates[1], "late"))
+    came = ""
+
+    async def take(piece: Piece) -> None:
+        nonlocal came
+        came += piece.reply
+        gates[0].set()
+        if came.endswith("waited for "):
+            await asyncio.sleep(0.2)
+            gates[1].set()
+
+    await (await make_client(idle_timeout_seconds=0.1)).stream(ask, take)
+    assert came == "waited for by nobody waited for late"
+
+
+async def test_the_whole_time_ends_an_answer_that_is_never_read(
+    make_client: MakeClient, upstream: FakeUpstream
+) -> None:
+    upstream.answer_with(Answer.raw(b"some", asyncio.Event()))
+    client = await make_client(max_turn_seconds=0.1)
+    async with client.request("POST", "/images/generations", body=b"{}") as answer, asyncio.timeout(2):
+        await upstream.hung_up()
+        with pytest.raises(UpstreamError, match="upstream_timeout"):
+            await client.read_body(answer)

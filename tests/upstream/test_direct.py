@@ -11,7 +11,7 @@ import pytest
 from service.models import ChatAsk
 from service.upstream.direct import LARGEST_BODY_BYTES
 from tests.fakes.raw_upstream import RawUpstream, whole
-from tests.fakes.upstream import FakeUpstream
+from tests.fakes.upstream import Answer, FakeUpstream
 from tests.upstream.conftest import MakeClient
 from tests.upstream.reading import read_pieces
 
@@ -77,3 +77,28 @@ async def test_a_key_cannot_bring_headers_in(make_client: MakeClient, ask: ChatA
             await client.complete(ask)
         assert client.in_use == 0
         assert upstream.heads == []
+
+
+async def test_the_one_used_last_is_used_next(make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk) -> None:
+    client = await make_client(upstream_transport="direct")
+    gate = asyncio.Event()
+    upstream.answer_with(*[Answer.completion().held(gate)] * 3)
+    asking = [asyncio.ensure_future(client.complete(ask)) for _ in range(3)]
+    await upstream.called(3)
+    gate.set()
+    await asyncio.gather(*asking)
+    for _ in range(3):
+        await client.complete(ask)
+    assert len({call.connection for call in upstream.calls[3:]}) == 1
+
+
+async def test_a_connection_that_the_session_has_used_is_known_as_one(
+    make_client: MakeClient, upstream: FakeUpstream, ask: ChatAsk
+) -> None:
+    client = await make_client(upstream_transport="direct")
+    async with client.request("GET", "/models") as answer:
+        await client.read_body(answer)
+    upstream.answer_with(Answer.drop())
+    assert (await client.complete(ask)).reply == "你好"
+    first, stale, anew = (call.connection for call in upstream.calls)
+    assert first == stale != anew

@@ -84,3 +84,13 @@ def test_an_endless_row_of_data_lines_is_given_up_at_the_bound() -> None:
     for _ in range(11):
         decoder.feed(b"data: " + b"x" * 100 + b"\n")
     assert decoder.overflown
+
+
+def test_a_carriage_return_ends_a_line_in_the_middle_of_a_read() -> None:
+    assert EventDecoder().feed(b"data: a\rdata: b\n\n") == [b"a\nb"]
+
+
+def test_a_byte_order_mark_is_one_at_the_start_only() -> None:
+    events = EventDecoder()
+    assert events.feed(b"data: a\n\n") == [b"a"]
+    assert events.feed(b"\xef\xbb\xbfdata: b\n\n") == []

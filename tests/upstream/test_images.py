@@ -61,9 +61,14 @@ async def upstream() -> AsyncIterator[FakeUpstream]:
         yield server
 
 
-@pytest.fixture
-async def client(upstream: FakeUpstream) -> AsyncIterator[UpstreamSession]:
-    settings = Settings(openai_base_url=upstream.base_url, openai_api_key="sk-test", idle_timeout_seconds=0.2)
+@pytest.fixture(params=["direct", "session"])
+async def client(upstream: FakeUpstream, request: pytest.FixtureRequest) -> AsyncIterator[UpstreamSession]:
+    settings = Settings(
+        openai_base_url=upstream.base_url,
+        openai_api_key="sk-test",
+        idle_timeout_seconds=0.2,
+        upstream_transport=request.param,
+    )
     session = UpstreamSession(settings)
     await session.open()
     yield session
