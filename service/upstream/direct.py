@@ -1,8 +1,8 @@
 """JSON over the session's own connector: the fast one of the two ways to send.
 
 ClientSession.request spends most of its time on what these calls never use: middlewares, redirects, cookies, payload
-kinds, a task for the body. Here the head is made once, head and body are one write, and a connection keeps its parser
-from question to question. Connecting, TLS, the limit of the pool and the parsing of HTTP stay aiohttp's.
+kinds, a task for the body. Here the head is made once, head and body are one write, and idle connections lie at
+hand. Connecting, TLS, the limit of the pool and the parsing of HTTP stay aiohttp's.
 
 The names used for that are not documented: setup.cfg holds aiohttp to the versions this was tested with, and
 UPSTREAM_TRANSPORT=session does without this module. See docs/adr/0005-the-connector-used-directly.md.
@@ -21,7 +21,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from service.tracing import traceparent
-from service.upstream.direct_response import DirectResponse, set_parser
+from service.upstream.direct_response import DirectResponse
 from service.upstream.exchange import Exchange
 from service.upstream.pool import IdleConnections, made_anew
 from service.upstream.transport import Request
@@ -65,6 +65,8 @@ class DirectTransport:
                 raise aiohttp.ClientConnectionResetError("closed before the request was written")
             if trace := traceparent.get():
                 head = b"%btraceparent: %b\r\n" % (head, trace.encode("ascii"))
+            # A new parser each time: what came half while nobody had asked must not become the head of this answer.
+            protocol.set_response_params(read_until_eof=True)
             transport.write(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
             exchange.wait_for_head(protocol, until)
             try:
@@ -102,7 +104,6 @@ class DirectTransport:
                 raise aiohttp.ConnectionTimeoutError("no connection in time") from None
             if connection.protocol is not None and not connection.protocol.should_close:
                 exchange.reused = not made_anew.get()
-                set_parser(connection.protocol)
                 return connection
             connection.close()
 

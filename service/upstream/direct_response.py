@@ -11,20 +11,12 @@ from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_parser import RawResponseMessage
 
 from service.upstream.pool import IdleConnections
 
-# More than 16,384 chunks pause the parser, and one that is paused by a body's last chunk stays so for the next body.
-_NEVER_PAUSED_BYTES: Final = 16 << 10
 _UNASKED: Final[Mapping[str, str]] = {}  # of a success: a stream need not hold them
-
-
-def set_parser(protocol: ResponseHandler) -> None:
-    """Make the connection ready for answers: as many as come, one after the other."""
-    protocol.set_response_params(read_until_eof=True)
 
 
 class DirectResponse:
@@ -81,10 +73,7 @@ class DirectResponse:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        protocol = connection.protocol
-        if protocol is None or protocol.should_close:  # HTTP/1.0, `Connection: close`, bytes too few or too many
-            connection.close()
-            return
-        if self._content.total_bytes > _NEVER_PAUSED_BYTES:
-            set_parser(protocol)
-        self._idle.give(connection)
+        if connection.protocol is None or connection.protocol.should_close:
+            connection.close()  # HTTP/1.0, `Connection: close`, bytes too few or too many
+        else:
+            self._idle.give(connection)
