@@ -54,8 +54,10 @@ class Metrics:
 
     def count_turn(self, kind: str, end: str, prompt_tokens: int | None, completion_tokens: int | None) -> None:
         self._turns.add(1, kind, end)
-        self._tokens.add(prompt_tokens or 0, "prompt")
-        self._tokens.add(completion_tokens or 0, "completion")
+        if prompt_tokens:
+            self._tokens.add(prompt_tokens, "prompt")
+        if completion_tokens:
+            self._tokens.add(completion_tokens, "completion")
 
     def time_upstream(self, kind: str, first_seconds: float | None, whole_seconds: float) -> None:
         if first_seconds is not None:

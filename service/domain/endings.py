@@ -15,9 +15,10 @@ from service.storage.turns import Settlement
 def ended(running: RunningTurn, status: str, error: ServiceError | None, now_ms: int) -> tuple[Turn, Settlement]:
     """The closed row of a turn that has run, and its settlement."""
     usage = running.usage
-    turn = running.snapshot(
+    turn = msgspec.structs.replace(
+        running.snapshot(),
         status=status,
-        finish_reason=_finish_reason(running, status, running.reply.length > 0),
+        finish_reason=_finish_reason(running, status),
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
         error=_kept(error) if error else None,
@@ -47,12 +48,12 @@ def estimate_tokens(text: str) -> int:
     return wide + (len(text) - wide + 3) // 4
 
 
-def _finish_reason(running: RunningTurn, status: str, has_text: bool) -> str | None:
+def _finish_reason(running: RunningTurn, status: str) -> str | None:
     if status == Status.COMPLETED:
         return running.finish_reason or "stop"
     if status == Status.FAILED:
         # The words came, the end did not: what is kept must not look finished.
-        return Status.INTERRUPTED if has_text else None
+        return Status.INTERRUPTED if running.reply.length else None
     return status
 
 

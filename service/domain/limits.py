@@ -9,14 +9,15 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
 
 from service.setting_kinds import Rate
 
 _MOST_KEYS = 100_000
 
 
-class Allowance(NamedTuple):
+class Allowance(msgspec.Struct, frozen=True):
     """What is left of `limit` requests in `period` seconds, as the seconds until all of it has grown back."""
 
     limit: int

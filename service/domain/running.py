@@ -6,7 +6,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,7 +14,7 @@ from service.errors import BadRequest, ServiceError
 from service.models import Completion, Picture, Piece, Turn, Usage
 
 
-class Cursor(NamedTuple):
+class Cursor(msgspec.Struct, frozen=True):
     """A place in a turn's answer, in characters: it means the same wherever the row can be read."""
 
     reply: int = 0
@@ -148,8 +147,8 @@ class RunningTurn:
     def cursor(self) -> Cursor:
         return Cursor(self.reply.length, self.reasoning.length)
 
-    def snapshot(self, **more: Any) -> Turn:
-        """The turn with what has arrived so far, and with the fields that are given."""
+    def snapshot(self) -> Turn:
+        """The turn with what has arrived so far."""
         if self.ended:
             return self.turn
         return msgspec.structs.replace(
@@ -158,5 +157,4 @@ class RunningTurn:
             reasoning=str(self.reasoning),
             images=msgspec.json.encode(self.pictures).decode() if self.pictures else "[]",
             model=self.model,
-            **more,
         )

@@ -66,10 +66,10 @@ class TurnRunner:
         """Store the row; tell those who wait for it what became of it."""
         try:
             opened = await self._store.open(running.turn, self._quota)
-            if opened is Opened.OVER_QUOTA:
+            if opened == Opened.OVER_QUOTA:
                 pause = seconds_to_midnight(self._clock.now_ms())
                 raise TooManyRequests("quota_exceeded", retry_after_seconds=pause)
-            if opened is Opened.DUPLICATE:
+            if opened == Opened.DUPLICATE:
                 running.end(await self._find_duplicate(running.turn))
                 return False
         except ServiceError as error:

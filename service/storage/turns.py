@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum, auto
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,7 +15,6 @@ _FIELDS = Turn.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 PAGE_CHARS = 4 << 20  # what one page may take in memory, however long its turns are
 _NEWEST = "~"  # after every turn id
-_plain = str.__str__  # sqlite3 takes the long way for what is not exactly a str
 
 # Only what new turns differ in is bound: a bound value costs more than a literal, and NULL the most of all.
 _COLUMNS_AT_OPENING = (
@@ -48,10 +46,10 @@ _CONVERSATIONS = """
     WHERE newest.last_id < $2 ORDER BY newest.last_id DESC LIMIT $3"""
 
 
-class Opened(Enum):
-    OPENED = auto()
-    DUPLICATE = auto()
-    OVER_QUOTA = auto()
+class Opened:
+    OPENED: Final = "opened"
+    DUPLICATE: Final = "duplicate"
+    OVER_QUOTA: Final = "over quota"
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -80,8 +78,8 @@ class TurnStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def open(self, turn: Turn, quota: Quota) -> Opened:
-        """Store the turn and take its reservation, both or neither.
+    async def open(self, turn: Turn, quota: Quota) -> str:
+        """Store the turn and take its reservation, both or neither; returns what became of it, one of Opened.
 
         Shape: a turn that begins: running, with nothing of an answer, and no fingerprint without a key.
         """
@@ -158,7 +156,7 @@ def _insert(turn: Turn) -> Step:
         turn.turn_id,
         turn.openid,
         turn.conversation_id,
-        _plain(turn.kind),
+        turn.kind,
         turn.messages,
         turn.model,
         turn.title,
@@ -175,7 +173,7 @@ def _insert(turn: Turn) -> Step:
 
 def _close(turn: Turn, settlement: Settlement) -> list[Step]:
     args = (
-        _plain(turn.status),
+        turn.status,
         turn.model,
         turn.reply,
         turn.reasoning,

@@ -62,7 +62,8 @@ def _tell_request(request: web.Request, response: web.StreamResponse) -> None:
         headers["X-Request-ID"] = new_request_id()
         return
     headers["X-Request-ID"] = context.request_id
-    if allowance := context.allowance:
+    allowance = context.allowance
+    if allowance is not None:
         headers["RateLimit-Limit"] = str(allowance.limit)
         headers["RateLimit-Remaining"] = str(allowance.remaining)
         headers["RateLimit-Reset"] = str(allowance.reset_seconds)

@@ -134,11 +134,11 @@ class EventStream:
             yield self._text_event("delta", b"delta", reply[start : start + _EVENT_CHARACTERS])
 
     def _text_event(self, name: str, field: bytes, text: str) -> bytes:
-        reply, reasoning = self._cursor
+        cursor = self._cursor
         if name == "delta":
-            self._cursor = Cursor(reply + len(text), reasoning)
+            self._cursor = Cursor(cursor.reply + len(text), cursor.reasoning)
         else:
-            self._cursor = Cursor(reply, reasoning + len(text))
+            self._cursor = Cursor(cursor.reply, cursor.reasoning + len(text))
         return b'id: %s\nevent: %s\ndata: {"code":0,"msg":"ok","data":{"%s":%s}}\n\n' % (
             str(self._cursor).encode(),
             field,

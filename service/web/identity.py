@@ -86,8 +86,9 @@ def _remember_token(request: web.Request, *, required: bool) -> None:
 def _bearer(request: web.Request) -> str:
     """The token; clients send the headers empty before they have one."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        return token.strip()
+    token = token.strip()
+    if token and scheme.lower() == "bearer":
+        return token
     return request.headers.get("token", "").strip()
 
 

@@ -61,8 +61,9 @@ def _usage(turn: Turn) -> UsageAnswer:
 
 def _notice(request: web.Request, turn: Turn) -> str:
     """What is said beside the answer, and that it was made by AI where the operator wants that said."""
-    told = [request[CONTEXT].settings.ai_notice]
-    if turn.notice is not None:
-        chinese, english = NOTICES[turn.notice]
-        told.insert(0, english if language_of(request) == "en" else chinese)
-    return "\n".join(filter(None, told))
+    always = request[CONTEXT].settings.ai_notice
+    if turn.notice is None:
+        return always
+    chinese, english = NOTICES[turn.notice]
+    told = english if language_of(request) == "en" else chinese
+    return f"{told}\n{always}" if always else told
