@@ -35,6 +35,7 @@ _SERVICE_SETTINGS = {entry.name.upper(): "" for entry in fields(Settings)} | {
     "IP_RATE_LIMIT": "1000000/second",
     "MAX_TURNS_PER_USER": "100000",
     "MAX_TURNS": "100000",
+    "HEADER_TIMEOUT_SECONDS": "120",
     "MAX_CONNECTIONS": "100000",
     "MAX_CONNECTIONS_PER_ADDRESS": "100000",
     "DAILY_TURNS": "1000000000",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
+import time
 from typing import Any
 
 import pytest
@@ -64,6 +66,17 @@ async def test_stop_ends_the_upstream_call_at_once_and_keeps_the_part(api: Api, 
         last = [event async for event in events][-1]
     assert (stopped["status"], stopped["finish_reason"], stopped["reply"]) == ("stopped", "stopped", "a part")
     assert (last.name, last.data["status"]) == ("done", "stopped")
+
+
+async def test_stop_ends_the_upstream_call_within_100_ms(api: Api, upstream: FakeUpstream):
+    taken: list[float] = []
+    for number in range(1, 6):
+        upstream.answer_with(Answer.stream("a part", asyncio.Event()))
+        running = await _running(api)
+        begun = time.perf_counter()
+        await asyncio.gather(api.data(f"/api/turns/{running['turn_id']}/stop", {}), upstream.hung_up(number))
+        taken.append(time.perf_counter() - begun)
+    assert statistics.median(taken) < 0.1
 
 
 async def test_stop_is_safe_to_repeat(api: Api, upstream: FakeUpstream):
