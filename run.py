@@ -60,7 +60,7 @@ def main() -> int:
     except StartError as error:
         print(f"The service cannot start. {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
     return 0
 
@@ -118,7 +118,11 @@ async def _serve(settings: Settings, *, demo: bool) -> None:
         _settle_memory()
         await stop.wait()
         _log.info("stopping: running turns have %g s to end", settings.shutdown_grace_seconds)
-        await drain(app)
+        try:
+            await drain(app)
+        except asyncio.CancelledError:  # asked a second time: no turn is waited for
+            await drain(app, grace_seconds=0)
+            raise
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> None:
@@ -148,10 +152,18 @@ def _settle_memory() -> None:
 def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    serving = asyncio.current_task()
+
+    def stop_or_hurry() -> None:
+        if stop.is_set() and serving is not None:
+            serving.cancel()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         # Windows has no signal handlers in a loop: Ctrl-C is a KeyboardInterrupt there.
         with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, stop_or_hurry)
     return stop
 
 

@@ -85,9 +85,13 @@ def access_tokens(settings: Settings, clock: Clock) -> AccessTokens:
     return AccessTokens(load_keys(settings.auth_secret, data_folder(settings)), clock)
 
 
-async def drain(app: web.Application) -> None:
-    """Stop taking turns and let those that run come to an end; still listening, so that readers hear of it."""
-    await app[keys.TURNS].drain(app[keys.SETTINGS].shutdown_grace_seconds)
+async def drain(app: web.Application, *, grace_seconds: float | None = None) -> None:
+    """Stop taking turns and let those that run come to an end; still listening, so that readers hear of it.
+
+    Units: `grace_seconds` where it is not SHUTDOWN_GRACE_SECONDS.
+    """
+    seconds = app[keys.SETTINGS].shutdown_grace_seconds if grace_seconds is None else grace_seconds
+    await app[keys.TURNS].drain(seconds)
 
 
 async def _furnish(app: web.Application) -> AsyncIterator[None]:

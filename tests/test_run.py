@@ -150,6 +150,24 @@ async def test_a_stop_lets_a_turn_end_and_exits_with_0(tmp_path: Path, upstream:
     assert "Traceback" not in await service.stop()
 
 
+async def test_a_second_interrupt_waits_for_no_turn_and_keeps_its_part(tmp_path: Path, upstream: FakeUpstream):
+    upstream.answer_with(Answer.stream("a part", asyncio.Event()))
+    process = await begin(tmp_path, OPENAI_API_KEY="x", OPENAI_BASE_URL=upstream.base_url)
+    service = ServiceProcess(process)
+    await service.listen()
+    async with ClientSession(service.url) as client:
+        body = SEED.encode().removesuffix(b"}") + b', "stream": true}'
+        async with client.post("/api/chat", data=body, headers=JSON) as response, asyncio.timeout(10):
+            await response.content.readuntil(b"a part")
+            process.send_signal(signal.SIGINT)
+            while "stopping" not in service.said:
+                await asyncio.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            assert b'"interrupted"' in await response.read()
+            assert await process.wait() == 130
+    assert "Traceback" not in await service.stop()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_stop_right_at_the_start_is_a_clean_one(tmp_path: Path, number: signal.Signals):
     process = await begin(tmp_path, "--demo")

@@ -4,8 +4,8 @@ ClientSession.request spends most of its time on what these calls never use: mid
 kinds, a task for the body. Here the head is made once, head and body are one write, and idle connections lie at
 hand. Connecting, TLS, the limit of the pool and the parsing of HTTP stay aiohttp's.
 
-The names used for that are not documented: setup.cfg holds aiohttp to the versions this was tested with, and
-UPSTREAM_TRANSPORT=session does without this module. See docs/adr/0005-the-connector-used-directly.md.
+The names used for that are not documented: with a version of aiohttp that this was not tested with, and with
+UPSTREAM_TRANSPORT=session, everything goes without this module. See docs/adr/0005-the-connector-used-directly.md.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from service.upstream.direct_response import DirectResponse
 from service.upstream.exchange import Exchange
 from service.upstream.pool import IdleConnections, made_anew
 from service.upstream.transport import Request
+
+TESTED_WITH: Final = ("3.14.5",)  # the versions of aiohttp
 
 # What a transport takes in one write before it asks for a pause: more is sent by the session, which heeds that.
 LARGEST_BODY_BYTES: Final = 64 << 10

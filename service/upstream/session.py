@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -20,10 +21,12 @@ from service.settings import Settings
 from service.tracing import traceparent
 from service.upstream.bodies import BodyReader
 from service.upstream.deadlines import Deadlines
-from service.upstream.direct import DirectTransport
+from service.upstream.direct import TESTED_WITH, DirectTransport
 from service.upstream.exchange import Exchange
 from service.upstream.pool import IdleConnections, Pool, made_anew
 from service.upstream.transport import Request, Response
+
+logger = logging.getLogger(__name__)
 
 _SPARE_CONNECTIONS: Final = 32  # for pictures and balances beside the turns
 _KEEP_ALIVE_SECONDS: Final = 30
@@ -69,7 +72,7 @@ class UpstreamSession(BodyReader):
             proxy=self.settings.upstream_proxy or None,
         )
         # The one switch between the two ways. A proxy is told other things than an upstream: the session knows how.
-        if self.settings.upstream_transport == "direct" and not self.settings.upstream_proxy:
+        if self.settings.upstream_transport == "direct" and not self.settings.upstream_proxy and _knows_aiohttp():
             base_url = self.settings.openai_base_url
             self._direct = DirectTransport(self._session, self._json_headers, base_url, self._idle)
 
@@ -139,6 +142,14 @@ class UpstreamSession(BodyReader):
         if trace := traceparent.get():
             options["headers"] = CIMultiDict(options["headers"], traceparent=trace)
         return options
+
+
+def _knows_aiohttp() -> bool:
+    """Whether this aiohttp is one that the direct way was tested with: it leans on names that may change."""
+    known = aiohttp.__version__ in TESTED_WITH
+    if not known:
+        logger.warning("aiohttp %s is new to UPSTREAM_TRANSPORT=direct: all goes by the session", aiohttp.__version__)
+    return known
 
 
 class SessionResponse:

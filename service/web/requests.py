@@ -12,10 +12,11 @@ from msgspec import Meta
 
 from service.models import Message
 
+# In Python's patterns `$` lets a newline follow: `(?!\n)` says what it means everywhere else.
 Openid = Annotated[str, Meta(description="The user. May be left out where a token says who is asking.")]
 Wait = Annotated[float, Meta(ge=1, le=55, description="Seconds: answer by then at the latest, finished or not.")]
-Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
-Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")]
+Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$(?!\n)")]
+Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$(?!\n)")]
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +35,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
     prompt: Annotated[str, Meta(min_length=1, max_length=32_000)]
     n: Annotated[int, Meta(ge=1, le=10)] | None = None
-    size: Annotated[str, Meta(pattern=r"^([1-9][0-9]{1,3}x[1-9][0-9]{1,3}|auto)$")] | None = None
+    size: Annotated[str, Meta(pattern=r"^([1-9][0-9]{1,3}x[1-9][0-9]{1,3}|auto)$(?!\n)")] | None = None
     openid: Openid | None = None
     model: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     images: Annotated[list[str], Meta(max_length=10)] | None = None
@@ -51,13 +52,13 @@ class TurnQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileQuery(msgspec.Struct, frozen=True, kw_only=True):
-    expires: Annotated[str, Meta(pattern=r"^[0-9]{1,12}$")]
-    signature: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    expires: Annotated[str, Meta(pattern=r"^[0-9]{1,12}$(?!\n)")]
+    signature: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")]
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    before: Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9_-]*$")] = ""
+    before: Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9_-]*$(?!\n)")] = ""
     conversation_id: Identifier | None = None
 
 
@@ -67,8 +68,8 @@ class ClearRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 class ProfileRequest(msgspec.Struct, frozen=True, kw_only=True):
     nickname: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")] | None = None
-    avatar: Annotated[str, Meta(max_length=2048, pattern=r"^(https://\S+)?$")] | None = None
-    email: Annotated[str, Meta(max_length=254, pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$")] | None = None
+    avatar: Annotated[str, Meta(max_length=2048, pattern=r"^(https://\S+)?$(?!\n)")] | None = None
+    email: Annotated[str, Meta(max_length=254, pattern=r"^([^@\s]+@[^@\s]+\.[^@\s]+)?$(?!\n)")] | None = None
 
 
 class RefreshRequest(msgspec.Struct, frozen=True, kw_only=True):

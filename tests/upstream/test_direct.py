@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 
+import aiohttp
 import msgspec
 import pytest
 
+from service.errors import UpstreamError
 from service.models import ChatAsk
-from service.upstream.direct import LARGEST_BODY_BYTES
+from service.upstream.direct import LARGEST_BODY_BYTES, TESTED_WITH
 from tests.fakes.raw_upstream import RawUpstream, whole
 from tests.fakes.upstream import Answer, FakeUpstream
 from tests.upstream.conftest import MakeClient
@@ -67,6 +69,40 @@ async def test_an_answer_from_before_the_question_is_not_the_answer(
         assert (await client.complete(ask)).reply == "hello"
         assert upstream.asked == [1, 2]
     assert pauses == []
+
+
+async def test_half_an_answer_that_nobody_asked_for_is_not_the_head_of_the_next(
+    make_client: MakeClient, ask: ChatAsk
+) -> None:
+    gate, stolen = asyncio.Event(), whole("somebody else's")
+    async with RawUpstream([whole("first"), gate, stolen[:20]], [stolen[20:]]) as upstream:
+        client = await make_client(openai_base_url=upstream.base_url, upstream_transport="direct")
+        assert (await client.complete(ask)).reply == "first"
+        gate.set()
+        await upstream.played.wait()
+        await asyncio.sleep(0)
+        with pytest.raises(UpstreamError) as failed:
+            await client.complete(ask)
+        assert failed.value.type == "upstream_invalid"
+        assert upstream.asked == [1, 1]
+
+
+def test_the_aiohttp_that_is_installed_is_one_that_this_way_was_tested_with() -> None:
+    assert aiohttp.__version__ in TESTED_WITH
+
+
+async def test_with_another_aiohttp_everything_goes_by_the_session(
+    make_client: MakeClient,
+    upstream: FakeUpstream,
+    ask: ChatAsk,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(aiohttp, "__version__", "3.14.99")
+    client = await make_client(upstream_transport="direct")
+    await client.complete(ask)
+    assert upstream.calls[0].headers["Accept-Encoding"] != "identity"
+    assert "aiohttp 3.14.99 is new" in caplog.text
 
 
 @pytest.mark.parametrize("key", ["sk-\nInjected: yes", "sk-\r\n\r\nGET /"])

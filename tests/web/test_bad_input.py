@@ -103,6 +103,7 @@ BAD_FIELDS = [
     (chat(model=5), "invalid_field", "model"),
     (chat(model=""), "invalid_field", "model"),
     (chat(model="\0"), "model_not_allowed", "model"),
+    (chat(conversation_id="a\n"), "invalid_field", "conversation_id"),
     (chat(conversation_id="a\0b"), "invalid_field", "conversation_id"),
     (chat(conversation_id="../x"), "invalid_field", "conversation_id"),
     (chat(conversation_id="x" * 65), "invalid_field", "conversation_id"),
