@@ -78,14 +78,12 @@ class Chat:
         if has_parts(question.messages):
             adopted = await self._pictures.adopt_messages(question.messages, question.openid)
             question = msgspec.structs.replace(question, messages=adopted)
-        remembered = await self._remember(question)
+        remembered = await self._remember(question) if question.conversation_id else []
         messages = context.assemble(self._settings.system_prompt, remembered, question.messages)
         turn = self._new_turn(question, model)
         return await self._turns.open(turn, partial(self._answer, question, messages))
 
     async def _remember(self, question: Question) -> list[Message]:
-        if question.conversation_id is None:
-            return []
         limit = max(1, self._settings.context_turns)
         stored = await self._store.list_page(question.openid, limit=limit, conversation_id=question.conversation_id)
         if not stored:

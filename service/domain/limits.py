@@ -36,7 +36,7 @@ class Allowance(msgspec.Struct, frozen=True):
 
 
 class RateLimiter:
-    """Counts in this process. Units: `now` in seconds, any start."""
+    """Counts in this process; however many keys come, the memory is bounded. Units: `now` in seconds, any start."""
 
     def __init__(self, rate: Rate, now: Callable[[], float] = time.monotonic, most_keys: int = _MOST_KEYS) -> None:
         self._limit = rate.limit
@@ -59,16 +59,12 @@ class RateLimiter:
         else:
             retry_after_seconds = 0
             full_in += self._interval
-        self._remember(key, now + full_in)
+        self._full_at[key] = now + full_in
+        self._full_at.move_to_end(key)
+        if len(self._full_at) > self._most_keys:  # the one that asked longest ago is forgotten
+            self._full_at.popitem(last=False)
         return Allowance(self._limit, self._period, full_in, retry_after_seconds)
 
     def __len__(self) -> int:
         """How many keys are known."""
         return len(self._full_at)
-
-    def _remember(self, key: str, full_at: float) -> None:
-        """However many keys come, the memory is bounded: the one that asked longest ago is forgotten."""
-        self._full_at[key] = full_at
-        self._full_at.move_to_end(key)
-        if len(self._full_at) > self._most_keys:
-            self._full_at.popitem(last=False)
