@@ -41,6 +41,8 @@ class Metrics:
             "upstream_whole_seconds", "From asking the upstream to the end of its answer", ["kind"], _SLOW, registry
         )
         self._tokens = Tally("tokens", "Tokens as the upstream counts them", ["direction"], registry)
+        for direction in ("prompt", "completion"):  # there from the start: a rate begins at nothing
+            self._tokens.add(0, direction)
         self._limits = Tally("limits_hit", "Requests refused by a limit", ["limit"], registry)
         self.store_queue = Durations(
             "store_queue_seconds", "From handing in a write to its transaction", [], _DISK, registry

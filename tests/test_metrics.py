@@ -51,3 +51,7 @@ def test_turns_and_their_tokens_add_up() -> None:
 
 def test_a_histogram_without_labels_is_there_before_anything_happened() -> None:
     assert _samples(Metrics())["store_commit_seconds_count"][0].value == 0
+
+
+def test_tokens_are_counted_from_nothing() -> None:
+    assert _values(_samples(Metrics())["tokens_total"], "direction") == {"prompt": 0, "completion": 0}

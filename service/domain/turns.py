@@ -13,7 +13,7 @@ from service.domain.registry import Registry
 from service.domain.running import RunningTurn
 from service.domain.turn_runner import TurnRunner, Work
 from service.domain.watch import wait_for_end
-from service.errors import IdempotencyMismatch, NotFound, UpstreamError
+from service.errors import IdempotencyMismatch, NotFound, ServiceError, UpstreamError
 from service.models import Status, Turn
 from service.settings import Settings
 from service.storage.turns import TurnStore
@@ -67,11 +67,11 @@ class Turns:
     async def stop_user(self, openid: str, conversation_id: str | None = None) -> None:
         """Stop all that a user has running and wait for it."""
         mine = [
-            running.turn.turn_id
+            running
             for running in self._registry
             if running.turn.openid == openid and conversation_id in (None, running.turn.conversation_id)
         ]
-        await asyncio.gather(*(self.stop(turn_id, openid) for turn_id in mine))
+        await asyncio.gather(*map(_end_now, mine))
 
     def stop_overdue(self) -> None:
         """Stop the turns that take longer than MAX_TURN_SECONDS, and those that nobody has come back for."""
@@ -114,6 +114,15 @@ class Turns:
         if first is not None and first.fingerprint != turn.fingerprint:
             raise IdempotencyMismatch
         return known
+
+
+async def _end_now(running: RunningTurn) -> None:
+    running.stop(Status.STOPPED)
+    try:
+        await wait_for_end(running, None)
+    except ServiceError:
+        if running.stored:  # what was refused is no turn
+            raise
 
 
 async def _find(

@@ -89,6 +89,8 @@ class Exchange(AbstractAsyncContextManager["Exchange"]):
         self.session.deadlines.watch(self, min(self.session.loop.time() + seconds, self._deadline))
         try:
             return await response.read()
+        except RuntimeError:  # aiohttp's word for a connection that broke while nobody was reading
+            raise aiohttp.ClientPayloadError("the connection is closed") from None
         finally:
             self.until = self._deadline  # which goes on while nobody reads
 

@@ -8,11 +8,12 @@ import gzip
 import pytest
 
 from service.errors import UpstreamError
-from service.models import ChatAsk
+from service.models import ChatAsk, Piece
 from service.tracing import traceparent
 from tests.fakes.byte_server import ByteServer
 from tests.fakes.raw_upstream import End, RawUpstream, Step, body, chunked, whole
 from tests.fakes.upstream import FakeUpstream
+from tests.fakes.upstream_answers import chunk
 from tests.upstream.conftest import MakeClient, on_both_ways
 from tests.upstream.reading import ReplyTo, read_pieces
 
@@ -155,3 +156,25 @@ async def test_the_trace_goes_on_to_the_upstream(
     async with client.request("GET", "/models"):
         pass
     assert [call.headers.get("traceparent") for call in upstream.calls] == [None, TRACE, TRACE, TRACE]
+
+
+@pytest.mark.parametrize(("finish_reason", "failure"), [(None, "upstream_invalid"), ("stop", None)])
+async def test_garbage_that_comes_while_a_piece_is_looked_at_breaks_only_what_is_not_finished(
+    make_client: MakeClient, ask: ChatAsk, finish_reason: str | None, failure: str | None
+) -> None:
+    gate, told = asyncio.Event(), chunked(chunk("text", finish_reason)).removesuffix(b"0\r\n\r\n")
+    async with RawUpstream([told, gate, b"ZZ\r\n", End.IDLE]) as upstream:
+        client = await make_client(openai_base_url=upstream.base_url)
+        replies: list[str] = []
+
+        async def take(piece: Piece) -> None:
+            replies.append(piece.reply)
+            gate.set()
+            await upstream.noticed.wait()  # by then the connection has been given up
+
+        try:
+            await client.stream(ask, take)
+            came = None
+        except UpstreamError as error:
+            came = error.type
+        assert (came, "".join(replies), client.in_use) == (failure, "text", 0)

@@ -76,6 +76,16 @@ async def test_erase_takes_nothing_of_others_not_even_a_file_that_is_the_same(st
     assert files(tmp_path) == kept
 
 
+async def test_erase_does_not_fail_of_a_turn_that_is_just_being_refused(start: Start):
+    api = await start(DAILY_TURNS="1")
+    for _ in range(10):
+        await api.chat(openid=ANN)
+        refused = api.post("/api/chat", {"openid": ANN, "messages": [{"role": "user", "content": "hi"}]})
+        (status, _), (erased, _) = await asyncio.gather(refused, api.post(f"/api/user/{ANN}/erase"))
+        assert (status, erased) in ((429, 200), (200, 200))
+        await api.post(f"/api/user/{ANN}/erase")
+
+
 async def test_erase_ends_what_is_running(start: Start, upstream: FakeUpstream, tmp_path: Path):
     api = await start()
     upstream.answer_with(Answer.stream("planted part", asyncio.Event()), Answer.stall())
