@@ -152,7 +152,6 @@ def _settle_memory() -> None:
 def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-
     serving = asyncio.current_task()
 
     def stop_or_hurry() -> None:

@@ -16,7 +16,7 @@ import msgspec
 from service.domain.pace import Pace
 from service.logs import is_for_people
 from service.settings import Settings
-from service.web.context import RequestContext
+from service.web.request_context import RequestContext
 
 _MOST_LINES = 100_000
 

@@ -11,8 +11,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.settings import Settings
-from service.web.context import CONTEXT
 from service.web.envelope import new_request_id
+from service.web.request_context import CONTEXT
 
 EXPOSED = ("X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 _MAX_AGE_SECONDS = 600

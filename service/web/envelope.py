@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from service.errors import MethodNotAllowed, ServiceError
-from service.web.context import CONTEXT
+from service.web.request_context import CONTEXT
 
 _encoder = msgspec.json.Encoder()
 _JSON = "application/json; charset=utf-8"

@@ -21,9 +21,9 @@ from service.domain.running import Cursor, RunningTurn
 from service.domain.watch import Watch, wait_until_stored
 from service.errors import InternalError, ServiceError
 from service.models import Turn
-from service.web.context import CONTEXT
 from service.web.envelope import failure_envelope
 from service.web.keys import PACE
+from service.web.request_context import CONTEXT
 from service.web.turn_answers import chat_answer
 
 _log = logging.getLogger(__name__)

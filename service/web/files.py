@@ -13,12 +13,12 @@ from service.domain.file_writer import StoredFile
 from service.domain.pictures import mime_of
 from service.errors import BadRequest, UnsupportedMedia
 from service.web.answers import FileAnswer
-from service.web.context import CONTEXT
 from service.web.envelope import success
 from service.web.identity import user_of
 from service.web.keys import PICTURES
 from service.web.pictures import link_to
 from service.web.reading import read_query
+from service.web.request_context import CONTEXT
 from service.web.requests import FileQuery
 
 _BLOCK_BYTES = 64 << 10

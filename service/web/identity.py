@@ -14,8 +14,8 @@ from aiohttp import web
 from service.domain.tokens import is_openid
 from service.errors import BadRequest, Forbidden, Unauthorized
 from service.web.client_address import is_proxied, parse_address
-from service.web.context import CONTEXT
 from service.web.keys import ACCESS_TOKENS
+from service.web.request_context import CONTEXT
 
 
 class Access(Enum):

@@ -7,8 +7,8 @@ from aiohttp import web
 from service.domain.limits import RateLimiter
 from service.errors import TooManyRequests
 from service.web.client_address import site_of
-from service.web.context import CONTEXT, RequestContext
 from service.web.keys import ADDRESS_LIMITER, USER_LIMITER
+from service.web.request_context import CONTEXT, RequestContext
 
 
 def count_address(request: web.Request) -> None:

@@ -25,10 +25,10 @@ from service.settings import Settings
 from service.tracing import child_of, traceparent
 from service.web.access_log import AccessLog
 from service.web.client_address import client_address
-from service.web.context import CONTEXT, RequestContext
 from service.web.cors import answer_options
 from service.web.envelope import failure
 from service.web.keys import METRICS
+from service.web.request_context import CONTEXT, RequestContext
 
 _log = logging.getLogger(__name__)
 _CLIENT_IS_GONE = 499  # nginx's code for it; nobody is there to get it

@@ -10,8 +10,8 @@ from service.domain.pictures import decode_pictures, source_of
 from service.errors import NotFound
 from service.models import Picture, Turn
 from service.upstream.pictures import find_pictures, replace_links
-from service.web.context import CONTEXT
 from service.web.keys import PICTURES
+from service.web.request_context import CONTEXT
 
 # As a field of the JSON: in a text the quotes would be escaped, so nobody can write this into a message.
 _STORED_FILE = re.compile(r'"url":"file:([0-9a-f]{40}\.[a-z]{3,4})"', re.ASCII)

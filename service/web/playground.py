@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import ETag, web
 
 from service.errors import NotFound
-from service.web.context import CONTEXT
+from service.web.request_context import CONTEXT
 
 _STATIC: Final = Path(__file__).parent / "static"
 _FOLDER: Final = _STATIC / "playground"

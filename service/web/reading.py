@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from service.errors import BadRequest, TooLarge, UnsupportedMedia
-from service.web.context import CONTEXT
+from service.web.request_context import CONTEXT
 
 T = TypeVar("T")
 Body = TypeVar("Body", bytes, bytearray)

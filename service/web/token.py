@@ -7,11 +7,11 @@ from aiohttp import web
 from service.domain.sessions import Session
 from service.errors import Forbidden
 from service.web.answers import TokenAnswer
-from service.web.context import CONTEXT
 from service.web.envelope import success
 from service.web.identity import user_of
 from service.web.keys import SESSIONS
 from service.web.reading import SMALL_BYTES, read_json
+from service.web.request_context import CONTEXT
 from service.web.requests import RefreshRequest
 
 

@@ -11,9 +11,9 @@ from service.errors import ServiceError
 from service.messages import NOTICES
 from service.models import Status, Turn
 from service.web.answers import ChatAnswer, ErrorAnswer, ImageAnswer, UsageAnswer
-from service.web.context import CONTEXT
 from service.web.envelope import language_of
 from service.web.pictures import list_links, list_shown, reply_of
+from service.web.request_context import CONTEXT
 
 
 async def chat_answer(request: web.Request, turn: Turn, **more: Any) -> ChatAnswer:

@@ -8,11 +8,11 @@ from service.clock import day_of
 from service.models import User
 from service.settings import Settings
 from service.web.answers import DeletedAnswer, UsageCounts, UsageSummary, UserAnswer
-from service.web.context import CONTEXT
 from service.web.envelope import success
 from service.web.identity import user_of
 from service.web.keys import ACCOUNTS, CLOCK
 from service.web.reading import SMALL_BYTES, read_json
+from service.web.request_context import CONTEXT
 from service.web.requests import ProfileRequest
 
 

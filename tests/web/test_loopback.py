@@ -9,9 +9,9 @@ from aiohttp import ClientSession, UnixConnector, web
 from aiohttp.test_utils import make_mocked_request
 
 from service.errors import Forbidden
-from service.web.context import CONTEXT, RequestContext
 from service.web.identity import Access, admit
 from service.web.keys import SETTINGS
+from service.web.request_context import CONTEXT, RequestContext
 from tests.web.conftest import Api
 
 
