@@ -10,5 +10,5 @@ from service.web.envelope import success
 from service.web.keys import BALANCE
 
 
-async def get_balance(request: web.Request) -> web.Response:
+async def get_balance(request: web.Request) -> web.StreamResponse:
     return success(msgspec.convert(await request.app[BALANCE].get(), BalanceAnswer, from_attributes=True))

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.settings import Settings
-from service.web.envelope import new_request_id
+from service.web.answer_headers import told_headers
 from service.web.request_context import CONTEXT
 
 EXPOSED = ("X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
@@ -30,8 +30,8 @@ def set_up(app: web.Application, settings: Settings) -> None:
     tell_origins = app.on_response_prepare.pop()  # the library's own hook: one less that runs where no origin asks
 
     async def complete(request: web.Request, response: web.StreamResponse) -> None:
-        _tell_request(request, response)
-        response.headers.add("Vary", "Origin")
+        response.headers.popall("Server", None)
+        response.headers.update(told_headers(request))
         if "Origin" in request.headers:
             await tell_origins(request, response)
             _tell_origin(request, response, settings)
@@ -50,23 +50,6 @@ async def answer_options(request: web.Request, handler: Handler) -> web.StreamRe
         if refused.status != web.HTTPForbidden.status_code:
             raise
         return web.Response(headers={"Allow": _methods(request)})  # RFC 9110, 9.3.7
-
-
-def _tell_request(request: web.Request, response: web.StreamResponse) -> None:
-    """The id, and what is left of the rate for requests that count."""
-    headers = response.headers
-    headers.popall("Server", None)
-    try:
-        context = request[CONTEXT]
-    except KeyError:  # aiohttp answers an unknown `Expect` before any middleware has seen the request
-        headers["X-Request-ID"] = new_request_id()
-        return
-    headers["X-Request-ID"] = context.request_id
-    allowance = context.allowance
-    if allowance is not None:
-        headers["RateLimit-Limit"] = str(allowance.limit)
-        headers["RateLimit-Remaining"] = str(allowance.remaining)
-        headers["RateLimit-Reset"] = str(allowance.reset_seconds)
 
 
 def _tell_origin(request: web.Request, response: web.StreamResponse, settings: Settings) -> None:

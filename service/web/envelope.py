@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import secrets
 from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
 
 from service.errors import MethodNotAllowed, ServiceError
-from service.web.request_context import CONTEXT
+from service.web.json_response import JSON, JsonResponse
+from service.web.request_context import CONTEXT, new_request_id
 
 _encoder = msgspec.json.Encoder()
-_JSON = "application/json; charset=utf-8"
 
 
 class Envelope(NamedTuple):
@@ -26,10 +25,9 @@ def _encode(envelope: Envelope) -> bytes:
     return _encoder.encode(envelope._asdict())
 
 
-def success(data: Any) -> web.Response:
+def success(data: Any) -> JsonResponse:
     """HTTP 200 with code 0."""
-    body = b'{"code":0,"msg":"ok","data":' + _encoder.encode(data) + b"}"
-    return web.Response(body=body, headers={"Content-Type": _JSON})
+    return JsonResponse(b'{"code":0,"msg":"ok","data":' + _encoder.encode(data) + b"}")
 
 
 def failure_envelope(request: web.Request, error: ServiceError) -> Envelope:
@@ -50,10 +48,6 @@ def failure_without_request(error: ServiceError, language: str) -> web.Response:
     return response
 
 
-def new_request_id() -> str:
-    return secrets.token_hex(8)
-
-
 def _envelope(error: ServiceError, language: str, request_id: str) -> Envelope:
     return Envelope(
         error.code, error.message(language), {"type": error.type, "request_id": request_id, **error.details}
@@ -61,7 +55,7 @@ def _envelope(error: ServiceError, language: str, request_id: str) -> Envelope:
 
 
 def _response(error: ServiceError, envelope: Envelope) -> web.Response:
-    headers = {"Content-Type": _JSON}
+    headers = {"Content-Type": JSON}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, MethodNotAllowed):

@@ -41,7 +41,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(path, headers=headers)
 
 
-async def post_file(request: web.Request) -> web.Response:
+async def post_file(request: web.Request) -> web.StreamResponse:
     if request.content_type != "multipart/form-data":
         raise UnsupportedMedia("multipart_required")
     try:
@@ -53,7 +53,7 @@ async def post_file(request: web.Request) -> web.Response:
         raise BadRequest("invalid_request") from None
 
 
-async def _take_upload(request: web.Request, form: MultipartReader) -> web.Response:
+async def _take_upload(request: web.Request, form: MultipartReader) -> web.StreamResponse:
     """Read the form's file, and its `openid` where it has one: some clients send it behind the file."""
     openid: str | None = request.query.get("openid")
     stored: StoredFile | None = None

@@ -9,11 +9,11 @@ from service.web.envelope import success
 from service.web.keys import DATABASE, TURNS, UPSTREAM_HEALTH
 
 
-async def get_health(request: web.Request) -> web.Response:
+async def get_health(request: web.Request) -> web.StreamResponse:
     return success({"status": "ok"})
 
 
-async def get_ready(request: web.Request) -> web.Response:
+async def get_ready(request: web.Request) -> web.StreamResponse:
     """503 when stopping or when nothing can be stored; an upstream that fails is told, and no reason to restart."""
     if request.app[TURNS].running.closed:
         raise Unavailable("stopping")

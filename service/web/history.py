@@ -22,7 +22,7 @@ from service.web.reading import read_json, read_query
 from service.web.requests import ClearRequest, HistoryQuery
 
 
-async def get_history(request: web.Request) -> web.Response:
+async def get_history(request: web.Request) -> web.StreamResponse:
     openid = user_of(request, request.match_info["openid"])
     query = read_query(request, HistoryQuery)
     page = await request.app[HISTORY].page(
@@ -31,7 +31,7 @@ async def get_history(request: web.Request) -> web.Response:
     return success(HistoryAnswer([_item(request, turn) for turn in page.items], page.next))
 
 
-async def get_conversations(request: web.Request) -> web.Response:
+async def get_conversations(request: web.Request) -> web.StreamResponse:
     openid = user_of(request, request.match_info["openid"])
     query = read_query(request, HistoryQuery)
     page = await request.app[HISTORY].conversations(openid, limit=query.limit, before=query.before)
@@ -39,7 +39,7 @@ async def get_conversations(request: web.Request) -> web.Response:
     return success(ConversationsAnswer(found, page.next))
 
 
-async def post_clear(request: web.Request) -> web.Response:
+async def post_clear(request: web.Request) -> web.StreamResponse:
     openid = user_of(request, request.match_info["openid"])
     asked = await read_json(request, ClearRequest)
     return success(DeletedAnswer(await request.app[HISTORY].clear(openid, asked.conversation_id)))

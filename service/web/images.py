@@ -17,7 +17,7 @@ _DEFAULT_WAIT_SECONDS = 50.0  # mini-programs give up at 60
 _NOBODY = "anonymous"  # the seed's call names no user
 
 
-async def post_image(request: web.Request) -> web.Response:
+async def post_image(request: web.Request) -> web.StreamResponse:
     asked = await read_json(request, ImageRequest)
     openid = user_of(request, asked.openid, default=_NOBODY)
     count_user(request, openid)

@@ -11,7 +11,7 @@ from service.web.reading import SMALL_BYTES, read_json
 from service.web.requests import LoginRequest
 
 
-async def post_login(request: web.Request) -> web.Response:
+async def post_login(request: web.Request) -> web.StreamResponse:
     asked = await read_json(request, LoginRequest, most_bytes=SMALL_BYTES)
     identity = await request.app[WECHAT_LOGIN].code_to_session(asked.code)
     is_new = await request.app[ACCOUNTS].see(identity.openid)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from aiohttp import web
 
 from service.domain.limits import Allowance
@@ -24,3 +26,8 @@ class RequestContext:
 
 
 CONTEXT = web.RequestKey("CONTEXT", RequestContext)
+
+
+def new_request_id() -> str:
+    """An id for what never became a request of ours."""
+    return secrets.token_hex(8)

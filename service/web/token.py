@@ -15,7 +15,7 @@ from service.web.request_context import CONTEXT
 from service.web.requests import RefreshRequest
 
 
-async def post_refresh(request: web.Request) -> web.Response:
+async def post_refresh(request: web.Request) -> web.StreamResponse:
     asked = await read_json(request, RefreshRequest, most_bytes=SMALL_BYTES)
     session = await _session(request, asked)
     return success(TokenAnswer(token=session.token, refreshToken=session.refresh_token, expires_in=session.expires_in))

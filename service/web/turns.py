@@ -30,7 +30,7 @@ async def post_stop(request: web.Request) -> web.StreamResponse:
     return await _tell(request, await request.app[TURNS].stop(request.match_info["turn_id"], owner_of(request)))
 
 
-async def answer_chat(request: web.Request, found: RunningTurn | Turn, wait: float | None) -> web.Response:
+async def answer_chat(request: web.Request, found: RunningTurn | Turn, wait: float | None) -> web.StreamResponse:
     """The turn after its end, or after `wait` seconds. Raises: ServiceError, the turn's own failure."""
     turn = await _settled(found, wait)
     raise_failure(turn)
@@ -39,7 +39,7 @@ async def answer_chat(request: web.Request, found: RunningTurn | Turn, wait: flo
 
 async def answer_image(
     request: web.Request, found: RunningTurn | Turn, wait: float, response_format: str | None
-) -> web.Response:
+) -> web.StreamResponse:
     """As `answer_chat`, in the shape of POST /api/image."""
     turn = await _settled(found, wait)
     raise_failure(turn)
@@ -54,7 +54,7 @@ def raise_failure(turn: Turn) -> None:
         raise failure
 
 
-async def _tell(request: web.Request, turn: Turn) -> web.Response:
+async def _tell(request: web.Request, turn: Turn) -> web.StreamResponse:
     """The turn as it is; its failure is a part of it."""
     failure = failure_of(turn)
     error = error_answer(request, failure) if failure else UNSET

@@ -16,19 +16,19 @@ from service.web.request_context import CONTEXT
 from service.web.requests import ProfileRequest
 
 
-async def get_user(request: web.Request) -> web.Response:
+async def get_user(request: web.Request) -> web.StreamResponse:
     openid = user_of(request, request.match_info["openid"])
     return success(_shape(request, await request.app[ACCOUNTS].get(openid)))
 
 
-async def post_user(request: web.Request) -> web.Response:
+async def post_user(request: web.Request) -> web.StreamResponse:
     openid = user_of(request, request.match_info["openid"])
     asked = await read_json(request, ProfileRequest, most_bytes=SMALL_BYTES)
     user = await request.app[ACCOUNTS].change(openid, nickname=asked.nickname, avatar=asked.avatar, email=asked.email)
     return success(_shape(request, user))
 
 
-async def post_erase(request: web.Request) -> web.Response:
+async def post_erase(request: web.Request) -> web.StreamResponse:
     openid = user_of(request, request.match_info["openid"])
     return success(DeletedAnswer(await request.app[ACCOUNTS].erase(openid)))
 
