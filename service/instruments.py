@@ -20,19 +20,16 @@ Labels = tuple[str | int, ...]
 
 
 class Tally(Collector):
-    """A counter for each set of labels."""
+    """A counter for each set of labels, in `counts`."""
 
     def __init__(self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
         self._name, self._text, self._label_names = name, text, labels
-        self._counts: defaultdict[Labels, int] = defaultdict(int)
+        self.counts: defaultdict[Labels, int] = defaultdict(int)
         registry.register(self)
-
-    def add(self, amount: int, *labels: str | int) -> None:
-        self._counts[labels] += amount
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         family = CounterMetricFamily(self._name, self._text, labels=self._label_names)
-        for labels, count in list(self._counts.items()):
+        for labels, count in list(self.counts.items()):
             family.add_metric([str(label) for label in labels], count)
         yield family
 
@@ -46,24 +43,23 @@ class Durations(Collector):
         self._name, self._text, self._label_names = name, text, labels
         self._bounds = tuple(bounds)
         self._ends = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
-        self._counts: dict[Labels, list[int]] = {}
-        self._sums: defaultdict[Labels, float] = defaultdict(float)
+        self._series: dict[Labels, tuple[list[int], list[float]]] = {}  # how many in each bucket, and their sum
         registry.register(self)
         if not labels:
             self._begin(())
 
     def observe(self, seconds: float, *labels: str | int) -> None:
-        counts = self._counts.get(labels) or self._begin(labels)
+        counts, total = self._series.get(labels) or self._begin(labels)
         counts[bisect_left(self._bounds, seconds)] += 1
-        self._sums[labels] += seconds
+        total[0] += seconds
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         family = HistogramMetricFamily(self._name, self._text, labels=self._label_names)
-        for labels, counts in list(self._counts.items()):
+        for labels, (counts, total) in list(self._series.items()):
             buckets = list(zip(self._ends, accumulate(counts), strict=True))
-            family.add_metric([str(label) for label in labels], buckets, self._sums[labels])
+            family.add_metric([str(label) for label in labels], buckets, total[0])
         yield family
 
-    def _begin(self, labels: Labels) -> list[int]:
-        counts = self._counts[labels] = [0] * len(self._ends)
-        return counts
+    def _begin(self, labels: Labels) -> tuple[list[int], list[float]]:
+        series = self._series[labels] = [0] * len(self._ends), [0.0]
+        return series

@@ -42,7 +42,7 @@ class Metrics:
         )
         self._tokens = Tally("tokens", "Tokens as the upstream counts them", ["direction"], registry)
         for direction in ("prompt", "completion"):  # there from the start: a rate begins at nothing
-            self._tokens.add(0, direction)
+            self._tokens.counts[(direction,)] = 0
         self._limits = Tally("limits_hit", "Requests refused by a limit", ["limit"], registry)
         self.store_queue = Durations(
             "store_queue_seconds", "From handing in a write to its transaction", [], _DISK, registry
@@ -55,11 +55,11 @@ class Metrics:
         self._requests.observe(seconds, route, code)
 
     def count_turn(self, kind: str, end: str, prompt_tokens: int | None, completion_tokens: int | None) -> None:
-        self._turns.add(1, kind, end)
+        self._turns.counts[kind, end] += 1
         if prompt_tokens:
-            self._tokens.add(prompt_tokens, "prompt")
+            self._tokens.counts["prompt",] += prompt_tokens
         if completion_tokens:
-            self._tokens.add(completion_tokens, "completion")
+            self._tokens.counts["completion",] += completion_tokens
 
     def time_upstream(self, kind: str, first_seconds: float | None, whole_seconds: float) -> None:
         if first_seconds is not None:
@@ -67,7 +67,7 @@ class Metrics:
         self._whole.observe(whole_seconds, kind)
 
     def count_refusal(self, limit: str) -> None:
-        self._limits.add(1, limit)
+        self._limits.counts[limit,] += 1
 
     def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Show a figure that is read when it is asked for."""

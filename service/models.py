@@ -36,7 +36,7 @@ class ImagePart(msgspec.Struct, frozen=True, tag_field="type", tag="image_url"):
     image_url: ImageUrl
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message in OpenAI's form."""
 
     role: Literal["system", "user", "assistant"]
@@ -49,7 +49,7 @@ class Message(msgspec.Struct, frozen=True):
         return "\n".join(part.text for part in self.content if isinstance(part, TextPart))
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Units: tokens, as the upstream counts them."""
 
     prompt_tokens: int = 0
@@ -60,7 +60,7 @@ class Usage(msgspec.Struct, frozen=True):
         return self.prompt_tokens + self.completion_tokens
 
 
-class ChatAsk(msgspec.Struct, frozen=True, kw_only=True):
+class ChatAsk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is asked of the upstream's chat completions.
 
     Shape: `messages` in OpenAI's form, as JSON text already; `user` a hash, never the openid.
@@ -74,7 +74,7 @@ class ChatAsk(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
 
 
-class Completion(msgspec.Struct, frozen=True, kw_only=True):
+class Completion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One whole chat answer. `finish_reason` is the upstream's word; `images` are links or data URLs it attached
     outside the text (`message.images`, array parts)."""
 
@@ -86,7 +86,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[str, ...] = ()
 
 
-class Piece(msgspec.Struct, frozen=True, kw_only=True):
+class Piece(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one read of a streamed answer brought: any of the fields may be empty."""
 
     reply: str = ""
@@ -132,7 +132,7 @@ class Picture(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str = ""
 
 
-class Turn(msgspec.Struct, frozen=True):
+class Turn(msgspec.Struct, frozen=True, gc=False):
     """One question and its answer: a row.
 
     Shape: `messages` the turn's own new messages, `images` the pictures and `error` the failure, all as JSON text; the

@@ -31,7 +31,7 @@ SHORTENED = "context_shortened"
 _encode = msgspec.json.Encoder().encode
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
+class Question(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A checked chat request. `streamed` asks the upstream for a stream, so that a part can be shown."""
 
     openid: str

@@ -12,20 +12,13 @@ class IdMaker:
 
     def __init__(self) -> None:
         self._random: list[str] = []
-        self._last_ms = 0
-        self._count = 0
+        self._last = 0  # ms and count as one number
 
     def make(self, now_ms: int) -> str:
-        if now_ms > self._last_ms or self._count == 0xFFFF:
-            # A clock that was set back, or 65,536 ids in one ms: go on from the last time given.
-            self._last_ms = max(now_ms, self._last_ms + 1)
-            self._count = 0
-        else:
-            self._count += 1
-        return f"{self._last_ms:012x}{self._count:04x}{self._random_digits()}"
-
-    def _random_digits(self) -> str:
         if not self._random:  # many at once: a call of the system for each gives the other threads a turn
             digits = secrets.token_hex(_RESERVE * 8)
             self._random = [digits[at : at + 16] for at in range(0, len(digits), 16)]
-        return self._random.pop()
+        # Whether the clock was set back or one ms brings 65,536 ids: they go on from the last one given.
+        now = now_ms << 16
+        self._last = now if now > self._last else self._last + 1
+        return f"{self._last:016x}{self._random.pop()}"

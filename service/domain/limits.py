@@ -17,7 +17,7 @@ from service.setting_kinds import Rate
 _MOST_KEYS = 100_000
 
 
-class Allowance(msgspec.Struct, frozen=True):
+class Allowance(msgspec.Struct, frozen=True, gc=False):
     """What is left of `limit` requests in `period` seconds, as the seconds until all of it has grown back."""
 
     limit: int

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -30,6 +31,9 @@ class Cursor(msgspec.Struct, frozen=True):
         if not found:
             raise BadRequest("invalid_field", field="after")
         return cls(int(found[1]), int(found[2]))
+
+
+_START: Final = Cursor()
 
 
 class RunningTurn:
@@ -79,7 +83,7 @@ class RunningTurn:
         self.ended = False
         self.stored = False  # the row is there
         self.trouble: ServiceError | None = None  # it could not be opened, or its end cannot be stored for now
-        self.saved = Cursor()
+        self.saved = _START
         self.stop_status: str | None = None
         self.stop_error: ServiceError | None = None
         self.started_at = 0.0

@@ -14,7 +14,7 @@ import msgspec
 Row = tuple[Any, ...]
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One statement of a write. `must` says that it refuses the whole write unless it touches a row."""
 
     sql: str

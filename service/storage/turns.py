@@ -52,7 +52,7 @@ class Opened:
     OVER_QUOTA: Final = "over quota"
 
 
-class Settlement(msgspec.Struct, frozen=True):
+class Settlement(msgspec.Struct, frozen=True, gc=False):
     """What a closed turn really used. `counts` is False where the turn is given back to the quota."""
 
     tokens: int

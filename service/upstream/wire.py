@@ -61,7 +61,7 @@ class Answer(msgspec.Struct, gc=False):
     error: Any = None
 
 
-class _Ask(msgspec.Struct, omit_defaults=True):
+class _Ask(msgspec.Struct, omit_defaults=True, gc=False):
     model: str
     messages: msgspec.Raw
     user: str

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -21,7 +21,7 @@ from service.web.request_context import RequestContext
 _MOST_LINES = 100_000
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="logger", tag="access"):
+class Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="logger", tag="access"):
     """Units: `time` in seconds since the epoch, `ms` until the answer was sent whole."""
 
     time: float
@@ -42,21 +42,13 @@ class AccessLog:
         self._is_on = settings.log_level in ("debug", "info")
         self._pace = pace
         self._write = write
-        self._lines: list[bytes] = []
+        self._lines: list[Line] = []
 
     def add(self, context: RequestContext, method: str, route: str, code: int, seconds: float) -> None:
         if self._is_on and len(self._lines) < _MOST_LINES:
-            line = Line(
-                time=round(time.time(), 3),
-                request_id=context.request_id,
-                method=method,
-                route=route,
-                code=code,
-                ms=round(seconds * 1000, 1),
-                address=context.address,
-                trace_id=context.trace[3:35] if context.trace else None,
-            )
-            self._lines.append(self._format(line))
+            now, ms = time.time_ns() // 1_000_000 / 1000, round(seconds * 1000, 1)
+            trace_id = context.trace[3:35] if context.trace else None
+            self._lines.append(Line(now, context.request_id, method, route, code, ms, context.address, trace_id))
 
     async def run(self) -> None:
         """Write what has gathered until cancelled."""
@@ -71,7 +63,7 @@ class AccessLog:
         lines, self._lines = self._lines, []
         if lines:
             with contextlib.suppress(OSError, ValueError):
-                self._write(b"\n".join([*lines, b""]))
+                self._write(self._format(lines))
 
 
 def write_to_stderr(data: bytes) -> None:
@@ -79,9 +71,13 @@ def write_to_stderr(data: bytes) -> None:
     sys.stderr.buffer.flush()
 
 
-_json = msgspec.json.Encoder().encode
+_json = msgspec.json.Encoder().encode_lines
 
 
-def _text(line: Line) -> bytes:
+def _text(lines: Sequence[Line]) -> bytes:
+    return "".join([_line(line) for line in lines]).encode()
+
+
+def _line(line: Line) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(line.time))
-    return f"{clock} {line.code} {line.method} {line.route} {line.ms} ms {line.address} {line.request_id}".encode()
+    return f"{clock} {line.code} {line.method} {line.route} {line.ms} ms {line.address} {line.request_id}\n"

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 
-class UsageAnswer(msgspec.Struct, frozen=True):
+class UsageAnswer(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens: int | None
     completion_tokens: int | None
     total_tokens: int | None
@@ -19,7 +19,7 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     retryable: bool
 
 
-class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reply: str
     turn_id: str
     conversation_id: str

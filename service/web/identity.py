@@ -11,11 +11,10 @@ from enum import Enum, auto
 
 from aiohttp import web
 
-from service.domain.tokens import is_openid
+from service.domain.tokens import AccessTokens, is_openid
 from service.errors import BadRequest, Forbidden, Unauthorized
 from service.web.client_address import is_proxied, parse_address
-from service.web.keys import ACCESS_TOKENS
-from service.web.request_context import CONTEXT
+from service.web.request_context import CONTEXT, RequestContext
 
 
 class Access(Enum):
@@ -28,21 +27,21 @@ class Access(Enum):
     BALANCE = auto()  # as USER or as OPERATOR: BALANCE_FOR says
 
 
-def admit(request: web.Request, access: Access) -> None:
+def admit(request: web.Request, context: RequestContext, access: Access, tokens: AccessTokens) -> None:
     """Let the request pass, or raise Unauthorized or Forbidden; remembers the user that a token names."""
     if access is Access.PUBLIC:
         return
-    settings = request[CONTEXT].settings
+    settings = context.settings
     if access is Access.BALANCE:
         access = Access.OPERATOR if settings.balance_for == "admin" else Access.USER
     if access is Access.OPERATOR:
-        _admit_operator(request)
+        _admit_operator(request, settings.admin_token)
         return
     mode = settings.auth
     if mode == "local" and not _is_direct_loopback(request):
         raise Forbidden("local_only")
     if access is Access.USER:
-        _remember_token(request, required=mode == "required")
+        context.openid = _openid_of(_bearer(request), tokens, required=mode == "required")
 
 
 def user_of(request: web.Request, claimed: str | None, *, default: str | None = None) -> str:
@@ -71,29 +70,26 @@ def owner_of(request: web.Request) -> str | None:
     return user_of(request, None) if request[CONTEXT].settings.auth == "required" else None
 
 
-def _remember_token(request: web.Request, *, required: bool) -> None:
-    token = _bearer(request)
-    if token:
-        try:
-            request[CONTEXT].openid = request.app[ACCESS_TOKENS].openid_of(token)
-        except Unauthorized:
-            if required:
-                raise
-    elif required:
+def _openid_of(token: str, tokens: AccessTokens, *, required: bool) -> str | None:
+    try:
+        if token:
+            return tokens.openid_of(token)
         raise Unauthorized
+    except Unauthorized:
+        if required:
+            raise
+    return None
 
 
 def _bearer(request: web.Request) -> str:
     """The token; clients send the headers empty before they have one."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    token = token.strip()
-    if token and scheme.lower() == "bearer":
+    if scheme.lower() == "bearer" and (token := token.strip()):
         return token
     return request.headers.get("token", "").strip()
 
 
-def _admit_operator(request: web.Request) -> None:
-    wanted = request[CONTEXT].settings.admin_token
+def _admit_operator(request: web.Request, wanted: str) -> None:
     # Bytes that are no UTF-8 come as surrogates.
     if wanted and hmac.compare_digest(_bearer(request).encode("utf-8", "surrogateescape"), wanted.encode()):
         return

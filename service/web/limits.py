@@ -6,23 +6,17 @@ from aiohttp import web
 
 from service.domain.limits import RateLimiter
 from service.errors import TooManyRequests
-from service.web.client_address import site_of
-from service.web.keys import ADDRESS_LIMITER, USER_LIMITER
+from service.web.keys import USER_LIMITER
 from service.web.request_context import CONTEXT, RequestContext
-
-
-def count_address(request: web.Request) -> None:
-    """Raises: TooManyRequests."""
-    context = request[CONTEXT]
-    _count(context, request.app[ADDRESS_LIMITER], site_of(context.address))
 
 
 def count_user(request: web.Request, openid: str) -> None:
     """Raises: TooManyRequests."""
-    _count(request[CONTEXT], request.app[USER_LIMITER], openid)
+    count(request[CONTEXT], request.app[USER_LIMITER], openid)
 
 
-def _count(context: RequestContext, limiter: RateLimiter, key: str) -> None:
+def count(context: RequestContext, limiter: RateLimiter, key: str) -> None:
+    """Raises: TooManyRequests."""
     allowance = limiter.hit(key)
     if allowance is None:
         return

@@ -53,11 +53,11 @@ def read_query(request: web.Request, kind: type[T]) -> T:
 async def _read_body(request: web.Request, most_bytes: int | None) -> bytes:
     settings = request[CONTEXT].settings
     limit = min(most_bytes or settings.max_body_bytes, settings.max_body_bytes)
-    if (request.content_length or 0) > limit:
-        raise TooLarge(limit_bytes=limit)
     try:
         if request.content.is_eof():  # it came together with the head
             return _bounded(request.content.read_nowait(), limit)
+        if (request.content_length or 0) > limit:
+            raise TooLarge(limit_bytes=limit)
         async with asyncio.timeout(settings.body_timeout_seconds):
             return await _gather(request, limit)
     except TimeoutError:

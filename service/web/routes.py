@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from service.domain.limits import RateLimiter
+from service.domain.tokens import AccessTokens
 from service.web import (
     answers,
     balance,
@@ -24,8 +26,11 @@ from service.web import (
     turns,
     user,
 )
+from service.web.client_address import site_of
 from service.web.identity import Access, admit
-from service.web.limits import count_address
+from service.web.keys import ACCESS_TOKENS, ADDRESS_LIMITER
+from service.web.limits import count
+from service.web.request_context import CONTEXT
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -100,14 +105,15 @@ ROUTES = (
 def add_routes(app: web.Application) -> None:
     app[docs.ROUTES] = ROUTES
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, _guarded(route))
+        app.router.add_route(route.method, route.path, _guarded(route, app[ACCESS_TOKENS], app[ADDRESS_LIMITER]))
 
 
-def _guarded(route: Route) -> Handler:
+def _guarded(route: Route, tokens: AccessTokens, addresses: RateLimiter) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        admit(request, route.access)
+        context = request[CONTEXT]
+        admit(request, context, route.access, tokens)
         if route.is_counted:
-            count_address(request)
+            count(context, addresses, site_of(context.address))
         return await route.handler(request)
 
     return handle

@@ -10,21 +10,21 @@ from aiohttp.test_utils import make_mocked_request
 
 from service.errors import Forbidden
 from service.web.identity import Access, admit
-from service.web.keys import SETTINGS
-from service.web.request_context import CONTEXT, RequestContext
+from service.web.keys import ACCESS_TOKENS, SETTINGS
+from service.web.request_context import RequestContext
 from tests.web.conftest import Api
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
 def test_local_lets_direct_loopback_clients_in(api_app: web.Application, peer: str):
-    admit(_request_from(api_app, peer), Access.USER)
+    _admit(api_app, peer, Access.USER)
 
 
 @pytest.mark.parametrize("peer", ["10.0.0.1", "8.8.8.8", "::ffff:8.8.8.8", "fe80::1%eth0", "::", "", "x"])
 def test_local_refuses_all_others(api_app: web.Application, peer: str):
     for access in (Access.USER, Access.SESSION, Access.OPERATOR, Access.BALANCE):
         with pytest.raises(Forbidden):
-            admit(_request_from(api_app, peer), access)
+            _admit(api_app, peer, access)
 
 
 async def test_local_refuses_who_comes_through_a_unix_socket(api: Api, tmp_path: Path):
@@ -40,8 +40,7 @@ async def api_app(api: Api) -> web.Application:
     return api.client.server.app  # type: ignore[union-attr,no-any-return]
 
 
-def _request_from(app: web.Application, peer: str) -> web.Request:
+def _admit(app: web.Application, peer: str, access: Access) -> None:
     assert app[SETTINGS].auth == "local"
     request = make_mocked_request("GET", "/", app=app).clone(remote=peer)
-    request[CONTEXT] = RequestContext(app[SETTINGS], "a-request", peer, None)
-    return request
+    admit(request, RequestContext(app[SETTINGS], "a-request", peer, None), access, app[ACCESS_TOKENS])
