@@ -16,8 +16,12 @@ def ended(running: RunningTurn, status: str, error: ServiceError | None, now_ms:
     """The closed row of a turn that has run, and its settlement."""
     usage = running.usage
     turn = msgspec.structs.replace(
-        running.snapshot(),
+        running.turn,
         status=status,
+        reply=str(running.reply),
+        reasoning=str(running.reasoning),
+        images=running.images,
+        model=running.model,
         finish_reason=_finish_reason(running, status),
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,

@@ -151,6 +151,11 @@ class RunningTurn:
     def cursor(self) -> Cursor:
         return Cursor(self.reply.length, self.reasoning.length)
 
+    @property
+    def images(self) -> str:
+        """The pictures as the row has them."""
+        return msgspec.json.encode(self.pictures).decode() if self.pictures else "[]"
+
     def snapshot(self) -> Turn:
         """The turn with what has arrived so far."""
         if self.ended:
@@ -159,6 +164,6 @@ class RunningTurn:
             self.turn,
             reply=str(self.reply),
             reasoning=str(self.reasoning),
-            images=msgspec.json.encode(self.pictures).decode() if self.pictures else "[]",
+            images=self.images,
             model=self.model,
         )

@@ -52,10 +52,8 @@ def observing(settings: Settings, metrics: Metrics, access_log: AccessLog) -> Mi
             return response
         finally:
             seconds = time.perf_counter() - started
-            resource = request.match_info.route.resource
-            route = resource.canonical if resource else "unmatched"
-            metrics.count_request(route, code, seconds)
-            access_log.add(context, request.method, route, code, seconds)
+            metrics.count_request(context.route, code, seconds)
+            access_log.add(context, request.method, context.route, code, seconds)
 
     return observe
 
@@ -63,9 +61,9 @@ def observing(settings: Settings, metrics: Metrics, access_log: AccessLog) -> Mi
 def _begin(request: web.Request, settings: Settings) -> RequestContext:
     headers = request.headers
     own = headers.get("X-Request-ID")
-    # One task serves all requests of a connection: the trace of the one before must not stay.
     trace = child_of(headers["traceparent"]) if "traceparent" in headers else None
-    traceparent.set(trace)
+    if trace is not None:  # for the task of this request alone: aiohttp gives each its own
+        traceparent.set(trace)
     request_id = own if own and _SANE_ID.fullmatch(own) else f"{_RUN}-{next(_numbers):x}"
     return RequestContext(settings, request_id, client_address(request, settings.trusted_proxies), trace)
 

@@ -12,9 +12,9 @@ from service.settings import Settings
 
 class RequestContext:
     """Shape: `address` is the client's own, `openid` the one that a token names, `trace` the traceparent that goes on,
-    `allowance` of the rate that was looked at last."""
+    `allowance` of the rate that was looked at last, `route` the template of the path."""
 
-    __slots__ = ("address", "allowance", "openid", "request_id", "settings", "trace")
+    __slots__ = ("address", "allowance", "openid", "request_id", "route", "settings", "trace")
 
     def __init__(self, settings: Settings, request_id: str, address: str, trace: str | None) -> None:
         self.settings = settings
@@ -23,6 +23,7 @@ class RequestContext:
         self.trace = trace
         self.openid: str | None = None
         self.allowance: Allowance | None = None
+        self.route = "unmatched"
 
 
 CONTEXT = web.RequestKey("CONTEXT", RequestContext)

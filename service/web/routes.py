@@ -111,6 +111,7 @@ def add_routes(app: web.Application) -> None:
 def _guarded(route: Route, tokens: AccessTokens, addresses: RateLimiter) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         context = request[CONTEXT]
+        context.route = route.path
         admit(request, context, route.access, tokens)
         if route.is_counted:
             count(context, addresses, site_of(context.address))
