@@ -30,8 +30,8 @@ from service.domain.tokens import is_openid
 from service.errors import StartError
 from service.logs import set_up_logging
 from service.settings import Settings
-from service.web.broken_requests import answer_broken_requests
 from service.web.connections import ConnectionCaps
+from service.web.protocol import use_own_protocol
 
 _log = logging.getLogger("service")
 
@@ -102,7 +102,6 @@ async def _serve(settings: Settings, *, demo: bool) -> None:
         runner = web.AppRunner(
             app,
             access_log=None,
-            handler_cancellation=True,
             max_line_size=settings.max_header_bytes,
             max_field_size=settings.max_header_bytes,
             keepalive_timeout=settings.header_timeout_seconds,
@@ -129,7 +128,7 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> None:
     await runner.setup()
     if runner.server is not None:
         ConnectionCaps(runner.server, settings)
-        answer_broken_requests(runner.server, settings.msg_language)
+        use_own_protocol(runner.server, settings.msg_language)
     try:
         await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -18,6 +19,7 @@ from service.domain.pictures import Pictures
 from service.domain.reply_filter import RECALLED, ReplyFilter
 from service.domain.running import RunningTurn
 from service.domain.safety import ContentCheck, ContentRefused, require_allowed
+from service.domain.turn_runner import Work
 from service.domain.turns import Turns
 from service.errors import BadRequest, NotFound
 from service.models import ChatAsk, Kind, Message, Status, Turn
@@ -72,6 +74,14 @@ class Chat:
 
         Raises: BadRequest for a model that is not offered; NotFound for an unknown conversation; as Turns.open.
         """
+        return await self._turns.open(*await self._begin(question))
+
+    async def answer(self, question: Question, begun: Callable[[RunningTurn], None]) -> Turn:
+        """The ended turn of a question, run in the caller's task. Raises as `ask`; as Turns.run."""
+        return await self._turns.run(*await self._begin(question), begun)
+
+    async def _begin(self, question: Question) -> tuple[Turn, Work]:
+        """The turn of a question, and the work that it is."""
         model = question.model or self._settings.openai_model
         if model not in self._models:
             raise BadRequest("model_not_allowed", field="model")
@@ -80,8 +90,7 @@ class Chat:
             question = msgspec.structs.replace(question, messages=adopted)
         remembered = await self._remember(question) if question.conversation_id else []
         messages = context.assemble(self._settings.system_prompt, remembered, question.messages)
-        turn = self._new_turn(question, model)
-        return await self._turns.open(turn, partial(self._answer, question, messages))
+        return self._new_turn(question, model), partial(self._answer, question, messages)
 
     async def _remember(self, question: Question) -> list[Message]:
         limit = max(1, self._settings.context_turns)

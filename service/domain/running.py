@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -147,6 +148,11 @@ class RunningTurn:
         if not self._watchers:
             self.unwatched_since = time.monotonic()
 
+    def attend(self) -> Callable[[], None]:
+        """Count somebody as a watcher who needs no calls, until what is returned is called."""
+        self.watch(_nothing)
+        return partial(self.unwatch, _nothing)
+
     @property
     def cursor(self) -> Cursor:
         return Cursor(self.reply.length, self.reasoning.length)
@@ -167,3 +173,7 @@ class RunningTurn:
             images=self.images,
             model=self.model,
         )
+
+
+def _nothing() -> None:
+    pass

@@ -1,8 +1,9 @@
-"""The task of one turn: store the row, do the work, store the end. It is cancelled only while it works."""
+"""The run of one turn: store the row, do the work, store the end. It is cancelled only while it works."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -53,14 +54,30 @@ class TurnRunner:
         running.task = self._loop.create_task(self._run(running, work))
         return running
 
+    async def run(self, turn: Turn, work: Work, begun: Callable[[RunningTurn], None]) -> Turn:
+        """Run the turn in the caller's own task until its end is stored: one task less, for whoever waits anyway.
+
+        Cancelled, the turn ends as interrupted. Raises as Registry.add, and what the turn was refused for.
+        """
+        running = self._registry.add(turn)
+        running.task = asyncio.current_task()
+        begun(running)
+        await self._run(running, work)
+        if running.trouble is not None:
+            raise running.trouble
+        return running.turn
+
     async def _run(self, running: RunningTurn, work: Work) -> None:
+        insisting = False
         try:
             if await self._store_start(running):
                 status, error = await self._work(running, work)
                 self._health.note(error)
-                await self._store_end(running, *endings.ended(running, status, error, self._clock.now_ms()))
+                ended = endings.ended(running, status, error, self._clock.now_ms())
+                insisting = not await self._store_end(running, *ended)
         finally:
-            self._registry.remove(running.turn)
+            if not insisting:
+                self._registry.remove(running.turn)
 
     async def _store_start(self, running: RunningTurn) -> bool:
         """Store the row; tell those who wait for it what became of it."""
@@ -96,9 +113,9 @@ class TurnRunner:
                 running.working = True
                 await work(running)
         except asyncio.CancelledError:
-            if running.stop_status is None or running.task is None:
-                raise
-            running.task.uncancel()
+            running.stop_status = running.stop_status or Status.INTERRUPTED
+            if running.task is not None:
+                running.task.uncancel()
         except ServiceError as error:
             return Status.FAILED, error
         except Exception:
@@ -108,21 +125,31 @@ class TurnRunner:
             running.working = False
         return running.stop_status or Status.COMPLETED, running.stop_error
 
-    async def _store_end(self, running: RunningTurn, closed: Turn, settlement: Settlement) -> None:
-        """Store the end, for as long as it takes: the answer is paid for."""
+    async def _store_end(self, running: RunningTurn, closed: Turn, settlement: Settlement) -> bool:
+        """Store the end; where it cannot be stored now, tell so and leave it to a task that insists."""
         self._count(running, closed)
-        audit = audit_of(closed, self._settings)
+        try:
+            await self._store.close(closed, settlement, *audit_of(closed, self._settings))
+        except Unavailable as error:
+            running.task = self._loop.create_task(self._insist(running, closed, settlement))
+            running.trouble = error
+            running.tell()
+            return False
+        running.end(closed)
+        return True
+
+    async def _insist(self, running: RunningTurn, closed: Turn, settlement: Settlement) -> None:
+        """Store the end, for as long as it takes: the answer is paid for."""
         pause = self._pace.store_retry_seconds
-        while True:
-            try:
-                await self._store.close(closed, settlement, *audit)
-                break
-            except Unavailable as error:
-                running.trouble = error
-                running.tell()
-                _log.error("the end of turn %s is not stored yet", closed.turn_id)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 30)
+        stored = False
+        while not stored:
+            _log.error("the end of turn %s is not stored yet", closed.turn_id)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 30)
+            with contextlib.suppress(Unavailable):
+                await self._store.close(closed, settlement, *audit_of(closed, self._settings))
+                stored = True
+        self._registry.remove(closed)
         running.end(closed)
 
     def _count(self, running: RunningTurn, closed: Turn) -> None:

@@ -41,8 +41,21 @@ class Turns:
         Its row is not stored yet: to wait for that, or for the end, tells what it was refused for.
         Raises: IdempotencyMismatch; TooManyRequests for too many at once; Unavailable.
         """
-        known = None if turn.idempotency_key is None else await self._find_replay(turn, turn.idempotency_key)
-        return known or self._runner.start(turn, work)
+        return await self._find_replay(turn) or self._runner.start(turn, work)
+
+    async def run(self, turn: Turn, work: Work, begun: Callable[[RunningTurn], None]) -> Turn:
+        """Run the turn to its end in the caller's task, or wait for the one that its key has opened before.
+
+        Shape: `begun` is given the turn at once, if this call runs it.
+        Raises: as `open`, and what the turn was refused for; Unavailable when its end cannot be stored for now.
+        """
+        known = await self._find_replay(turn)
+        if known is None:
+            return await self._runner.run(turn, work, begun)
+        if isinstance(known, RunningTurn):
+            await wait_for_end(known, None)
+            return known.turn
+        return known
 
     async def get(self, turn_id: str, openid: str | None) -> RunningTurn | Turn:
         """The turn, running or stored; with an openid only that user's.
@@ -103,12 +116,14 @@ class Turns:
             await self._store.close(closed, settlement, *audit_of(closed, self._settings))
         return len(left)
 
-    async def _find_replay(self, turn: Turn, idempotency_key: str) -> RunningTurn | Turn | None:
+    async def _find_replay(self, turn: Turn) -> RunningTurn | Turn | None:
         """The turn that was opened with the same key, if any.
 
         Raises: IdempotencyMismatch when that was for another payload.
         """
-        key = (turn.openid, idempotency_key)
+        if turn.idempotency_key is None:
+            return None
+        key = (turn.openid, turn.idempotency_key)
         known = await _find(lambda: self._registry.find_by_key(*key), lambda: self._store.find_by_key(*key))
         first = known.turn if isinstance(known, RunningTurn) else known
         if first is not None and first.fingerprint != turn.fingerprint:

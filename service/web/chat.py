@@ -13,6 +13,7 @@ from service.web.identity import user_of
 from service.web.keys import CHAT
 from service.web.limits import count_user
 from service.web.reading import read_json
+from service.web.request_context import CONTEXT
 from service.web.requests import ChatRequest
 from service.web.turns import answer_chat
 
@@ -40,4 +41,15 @@ async def _ask(request: web.Request) -> tuple[RunningTurn | Turn, bool, float | 
         idempotency_key=key_of(request, asked.client_id),
         streamed=bool(asked.stream) or asked.wait is not None,
     )
-    return await request.app[CHAT].ask(question), bool(asked.stream), asked.wait
+    if question.streamed:
+        return await request.app[CHAT].ask(question), bool(asked.stream), asked.wait
+
+    context = request[CONTEXT]
+
+    def stay(running: RunningTurn) -> None:  # the turn is in our hands: it goes on when the client leaves
+        context.on_leave = running.attend()
+
+    try:
+        return await request.app[CHAT].answer(question, stay), False, None
+    finally:
+        context.on_leave = None  # the turn leads to our task, and that to all of this: a circle

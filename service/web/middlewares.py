@@ -48,7 +48,8 @@ def observing(settings: Settings, metrics: Metrics, access_log: AccessLog) -> Mi
         code = _CLIENT_IS_GONE
         try:
             response = await _answer(request, handler)
-            code = response.status
+            if request.transport is not None:
+                code = response.status
             return response
         finally:
             seconds = time.perf_counter() - started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -12,9 +13,10 @@ from service.settings import Settings
 
 class RequestContext:
     """Shape: `address` is the client's own, `openid` the one that a token names, `trace` the traceparent that goes on,
-    `allowance` of the rate that was looked at last, `route` the template of the path."""
+    `allowance` of the rate that was looked at last, `route` the template of the path. A client that leaves cancels its
+    request, or calls `on_leave`, if the handler has set that."""
 
-    __slots__ = ("address", "allowance", "openid", "request_id", "route", "settings", "trace")
+    __slots__ = ("address", "allowance", "on_leave", "openid", "request_id", "route", "settings", "trace")
 
     def __init__(self, settings: Settings, request_id: str, address: str, trace: str | None) -> None:
         self.settings = settings
@@ -24,6 +26,7 @@ class RequestContext:
         self.openid: str | None = None
         self.allowance: Allowance | None = None
         self.route = "unmatched"
+        self.on_leave: Callable[[], None] | None = None
 
 
 CONTEXT = web.RequestKey("CONTEXT", RequestContext)

@@ -14,7 +14,7 @@ from service.app import create_app
 from service.clock import SystemClock
 from service.domain.pace import Pace
 from service.settings import Settings
-from service.web.broken_requests import answer_broken_requests
+from service.web.protocol import use_own_protocol
 from tests.fakes.upstream import FakeUpstream
 from tests.web.event_reader import Event, read_events
 
@@ -109,7 +109,7 @@ async def start(upstream: FakeUpstream, tmp_path: Path) -> AsyncIterator[Start]:
         await server.start_server(access_log=None)
         assert server.runner
         assert server.runner.server
-        answer_broken_requests(server.runner.server, settings.msg_language)
+        use_own_protocol(server.runner.server, settings.msg_language)
         client: TestClient[Any, Any] = TestClient(server)
         running.append(client)
         return Api(client, clock)

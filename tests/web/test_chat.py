@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
 
+from service.domain.running import RunningTurn
+from service.web.request_context import RequestContext
 from tests.fakes.upstream import Answer, FakeUpstream
 from tests.web.conftest import Api, Start
 
@@ -186,3 +189,18 @@ async def test_another_dialect_of_a_failure_stays_a_failure_when_nothing_can_be_
     status, envelope = await api.post("/api/chat", {"openid": "ann", "messages": [{"role": "user", "content": "hi"}]})
     assert (status, envelope["data"]["type"]) == (500, "upstream_rejected")
     assert len(upstream.calls) == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"wait": 5}, {"stream": True}])
+async def test_nothing_of_a_chat_is_left_to_the_collector(api: Api, options: dict[str, Any]):
+    """A circle in what each request makes would be a pause for all of them, now and then."""
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            await (api.stream() if "stream" in options else api.chat(**options))
+        await api.get("/healthz")  # the request before is let go of by then
+        assert not [one for one in gc.get_objects() if isinstance(one, RunningTurn)]
+        assert len([one for one in gc.get_objects() if isinstance(one, RequestContext)]) <= 1
+    finally:
+        gc.enable()

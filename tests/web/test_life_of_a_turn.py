@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from service.app import drain
+from service.domain.chat import Question
 from service.domain.pace import Pace
+from service.models import Message
 from service.storage.database import Step
-from service.web.keys import DATABASE
+from service.web.keys import CHAT, DATABASE
 from tests.fakes.upstream import Answer, FakeUpstream
 from tests.web.conftest import Api, Start
 from tests.web.event_reader import joined, read_events
@@ -48,10 +50,12 @@ async def test_a_turn_outlives_the_client_that_asked(api: Api, upstream: FakeUps
     asking = asyncio.create_task(api.chat())
     await upstream.called()
     asking.cancel()
+    (item,) = await api.history()  # after this the service knows that the client has left
     gate.set()
-    (item,) = await api.history()
     done = await api.data(f"/api/turns/{item['turn_id']}?wait=5")
     assert (done["reply"], done["status"]) == ("kept", "completed")
+    async with api.client.get("/metrics") as response:
+        assert 'http_request_seconds_count{code="499",route="/api/chat"} 1.0' in await response.text()
 
 
 async def test_stop_ends_the_upstream_call_at_once_and_keeps_the_part(api: Api, upstream: FakeUpstream):
@@ -104,6 +108,11 @@ async def test_stop_races_with_the_end_and_one_of_them_wins(api: Api, upstream: 
         again = await api.data(f"/api/turns/{running['turn_id']}")
         assert stopped["status"] in ("stopped", "completed")
         assert (again["status"], again["reply"]) == (stopped["status"], "text")
+
+
+async def _ask(api: Api, **options: Any) -> str:
+    async with api.client.post("/api/chat", json={**ASK, **options}) as response:
+        return await response.text()
 
 
 async def _running(api: Api) -> Any:
@@ -235,15 +244,42 @@ async def test_a_turn_that_nobody_comes_back_for_is_given_up(start: Start, upstr
     assert (done["status"], done["reply"]) == ("stopped", "a part")
 
 
-async def test_a_watched_turn_is_not_given_up(start: Start, upstream: FakeUpstream):
+@pytest.mark.parametrize("options", [{}, {"stream": True}, {"wait": 55}])
+async def test_a_client_that_leaves_is_nobody(start: Start, upstream: FakeUpstream, options: dict[str, Any]):
+    api = await start(ABANDON_AFTER_SECONDS="0.2", pace=Pace(checkpoint_seconds=0.05))
+    upstream.answer_with(
+        Answer.stream("a part", asyncio.Event()) if options else Answer.completion().held(asyncio.Event())
+    )
+    asking = asyncio.create_task(_ask(api, **options))
+    await upstream.called()
+    asking.cancel()
+    async with asyncio.timeout(5):  # long before a ping would tell
+        await upstream.hung_up()
+    (item,) = await api.history()
+    assert (await api.data(f"/api/turns/{item['turn_id']}?wait=5"))["status"] == "stopped"
+
+
+@pytest.mark.parametrize("options", [{}, {"stream": True}, {"wait": 55}])
+async def test_a_client_that_waits_is_somebody(start: Start, upstream: FakeUpstream, options: dict[str, Any]):
     api = await start(ABANDON_AFTER_SECONDS="0.1", pace=Pace(checkpoint_seconds=0.05))
     gate = asyncio.Event()
-    upstream.answer_with(Answer.stream("a part", gate, " and the rest"))
-    watching = asyncio.create_task(api.stream())
+    upstream.answer_with(Answer.stream("a part", gate) if options else Answer.completion().held(gate))
+    asking = asyncio.create_task(_ask(api, **options))
     await upstream.called()
     await asyncio.sleep(0.5)  # five times what an unwatched turn is given
     gate.set()
-    assert (await watching)[-1].data["status"] == "completed"
+    assert '"completed"' in await asking
+
+
+async def test_whoever_cancels_a_turn_leaves_it_interrupted(api: Api, upstream: FakeUpstream):
+    """As a server does that is stopped by force."""
+    upstream.answer_with(Answer.completion().held(asyncio.Event()))
+    question = Question(openid="ann", messages=[Message("user", "hi")])
+    asking = asyncio.create_task(api.client.app[CHAT].answer(question, lambda running: None))  # type: ignore[index]
+    await upstream.called()
+    asking.cancel()
+    assert (await asking).status == "interrupted"
+    assert [item["status"] for item in await api.history()] == ["interrupted"]
 
 
 async def test_running_text_is_checkpointed(start: Start, upstream: FakeUpstream):
@@ -287,6 +323,15 @@ async def test_what_does_not_end_in_time_is_stored_as_interrupted_and_told(start
     assert (item["status"], item["reply"]) == ("interrupted", last.data["reply"])
 
 
+async def test_who_waits_for_a_whole_answer_is_told_of_the_interruption_too(start: Start, upstream: FakeUpstream):
+    api = await start(SHUTDOWN_GRACE_SECONDS="0.1")
+    upstream.answer_with(Answer.completion().held(asyncio.Event()))
+    asking = asyncio.create_task(api.chat())
+    await upstream.called()
+    await drain(api.client.app)  # type: ignore[arg-type]
+    assert (await asking)["status"] == "interrupted"
+
+
 async def test_a_full_disk_at_the_end_of_a_turn_loses_nothing(start: Start, upstream: FakeUpstream):
     api = await start(pace=Pace(store_retry_seconds=0.05))
     gate = asyncio.Event()
@@ -300,8 +345,9 @@ async def test_a_full_disk_at_the_end_of_a_turn_loses_nothing(start: Start, upst
     status, envelope = await asking
     assert (status, envelope["data"]["type"]) == (503, "store_unavailable")
     assert (await api.get("/readyz"))[0] == 200
-    await database.write(Step("PRAGMA max_page_count = 1000000"))
     (item,) = await api.history()
+    assert (await api.get(f"/api/turns/{item['turn_id']}?wait=5"))[0] == 503  # until it is known how it ends
+    await database.write(Step("PRAGMA max_page_count = 1000000"))
     async with asyncio.timeout(5):
         while (await api.history())[0]["status"] == "running":
             await asyncio.sleep(0.01)

@@ -1,7 +1,11 @@
-"""What is no HTTP never becomes a request: aiohttp answers it itself, in the words of its parser.
+"""What a connection does here that aiohttp's own does not.
 
-Here it gets the envelope that everybody gets. What came is not repeated, neither in the answer nor in the log: it may
-be a client's token in a header that went wrong, and of scanners there is no end.
+What is no HTTP never becomes a request: aiohttp answers it itself, in the words of its parser. Here it gets the
+envelope that everybody gets. What came is not repeated, neither in the answer nor in the log: it may be a client's
+token in a header that went wrong, and of scanners there is no end.
+
+A client that leaves ends what is done for it alone. aiohttp's `handler_cancellation` would end every handler; one that
+runs a turn must go on, and is only told.
 """
 
 from __future__ import annotations
@@ -14,10 +18,12 @@ from aiohttp.http import HttpProcessingError
 
 from service.errors import BadRequest, InternalError
 from service.web.envelope import failure_without_request
+from service.web.request_context import CONTEXT
 
 
-def answer_broken_requests(server: web.Server, language: str) -> None:
-    """Make the server say in an envelope what it cannot read; before it has connections."""
+def use_own_protocol(server: web.Server, language: str) -> None:
+    """Before the server has connections."""
+    server.handler_cancellation = False
     protocol, made = _protocol(language), server.connection_made
 
     def on_made(handler: web.RequestHandler, transport: asyncio.Transport) -> None:
@@ -31,6 +37,12 @@ def answer_broken_requests(server: web.Server, language: str) -> None:
 def _protocol(language: str) -> type[web.RequestHandler]:
     class Protocol(web.RequestHandler):
         __slots__ = ()
+
+        def connection_lost(self, exc: BaseException | None) -> None:
+            request = self._current_request
+            super().connection_lost(exc)
+            if request is not None:
+                _leave(request)
 
         def handle_error(
             self,
@@ -53,3 +65,11 @@ def _protocol(language: str) -> type[web.RequestHandler]:
                 super().log_exception(*args, **details)
 
     return Protocol
+
+
+def _leave(request: web.BaseRequest) -> None:
+    context = request.get(CONTEXT)
+    if context is not None and context.on_leave is not None:
+        context.on_leave()
+    else:
+        request.task.cancel()
