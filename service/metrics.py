@@ -11,6 +11,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from service.instruments import Durations, Tally
+from service.models import Turn
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _SLOW = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
@@ -54,14 +55,12 @@ class Metrics:
     def count_request(self, route: str, code: int, seconds: float) -> None:
         self._requests.observe(seconds, route, code)
 
-    def count_turn(self, kind: str, end: str, prompt_tokens: int | None, completion_tokens: int | None) -> None:
-        self._turns.counts[kind, end] += 1
-        if prompt_tokens:
-            self._tokens.counts["prompt",] += prompt_tokens
-        if completion_tokens:
-            self._tokens.counts["completion",] += completion_tokens
-
-    def time_upstream(self, kind: str, first_seconds: float | None, whole_seconds: float) -> None:
+    def count_turn(self, turn: Turn, first_seconds: float | None, whole_seconds: float) -> None:
+        """Count a turn that has ended, with the times that the upstream took."""
+        kind, tokens = turn.kind, self._tokens.counts
+        self._turns.counts[kind, turn.status] += 1
+        tokens["prompt",] += turn.prompt_tokens or 0
+        tokens["completion",] += turn.completion_tokens or 0
         if first_seconds is not None:
             self._first_piece.observe(first_seconds, kind)
         self._whole.observe(whole_seconds, kind)

@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from service.metrics import Metrics
+from service.models import Turn
 
 
 def _samples(metrics: Metrics) -> dict[str, list[Sample]]:
@@ -42,11 +43,16 @@ def test_routes_and_codes_are_series_of_their_own() -> None:
 
 def test_turns_and_their_tokens_add_up() -> None:
     metrics = Metrics()
-    metrics.count_turn("chat", "completed", 3, 4)
-    metrics.count_turn("chat", "completed", None, 6)
+    metrics.count_turn(_ended(3, 4), None, 0.5)
+    metrics.count_turn(_ended(None, 6), None, 0.5)
     samples = _samples(metrics)
     assert samples["turns_total"] == [Sample("turns_total", {"kind": "chat", "end": "completed"}, 2.0)]
     assert _values(samples["tokens_total"], "direction") == {"prompt": 3, "completion": 10}
+
+
+def _ended(prompt_tokens: int | None, completion_tokens: int | None) -> Turn:
+    row = ("a-turn", "ann", "a-conversation", "chat", "completed", "[]", "a-model")
+    return Turn(*row, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
 
 
 def test_a_histogram_without_labels_is_there_before_anything_happened() -> None:

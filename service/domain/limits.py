@@ -18,17 +18,17 @@ _MOST_KEYS = 100_000
 
 
 class Allowance(msgspec.Struct, frozen=True, gc=False):
-    """What is left of `limit` requests in `period` seconds, as the seconds until all of it has grown back."""
+    """What is left of `limit` requests, and the seconds until all of them have grown back."""
 
     limit: int
-    period: float
+    left: float
     full_in: float
     retry_after_seconds: int = 0
     """0 for a request that may go on; one that may not was not counted."""
 
     @property
     def remaining(self) -> int:
-        return max(0, int((self.period - self.full_in) * self.limit / self.period + 1e-9))
+        return int(self.left + 1e-9)
 
     @property
     def reset_seconds(self) -> int:
@@ -63,7 +63,7 @@ class RateLimiter:
         self._full_at.move_to_end(key)
         if len(self._full_at) > self._most_keys:  # the one that asked longest ago is forgotten
             self._full_at.popitem(last=False)
-        return Allowance(self._limit, self._period, full_in, retry_after_seconds)
+        return Allowance(self._limit, (self._period - full_in) / self._interval, full_in, retry_after_seconds)
 
     def __len__(self) -> int:
         """How many keys are known."""

@@ -155,5 +155,4 @@ class TurnRunner:
     def _count(self, running: RunningTurn, closed: Turn) -> None:
         first = None if running.first_piece_at is None else running.first_piece_at - running.started_at
         whole = time.monotonic() - running.started_at
-        self._metrics.time_upstream(closed.kind, first, whole)
-        self._metrics.count_turn(closed.kind, closed.status, closed.prompt_tokens, closed.completion_tokens)
+        self._metrics.count_turn(closed, first, whole)

@@ -7,6 +7,7 @@ AUTH=required believes tokens alone. Headers that gateways set (`X-WX-OPENID`) a
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from enum import Enum, auto
 
 from aiohttp import web
@@ -27,21 +28,26 @@ class Access(Enum):
     BALANCE = auto()  # as USER or as OPERATOR: BALANCE_FOR says
 
 
-def admit(request: web.Request, context: RequestContext, access: Access, tokens: AccessTokens) -> None:
-    """Let the request pass, or raise Unauthorized or Forbidden; remembers the user that a token names."""
-    if access is Access.PUBLIC:
-        return
-    settings = context.settings
-    if access is Access.BALANCE:
-        access = Access.OPERATOR if settings.balance_for == "admin" else Access.USER
-    if access is Access.OPERATOR:
-        _admit_operator(request, settings.admin_token)
-        return
-    mode = settings.auth
-    if mode == "local" and not _is_direct_loopback(request):
+Guard = Callable[[web.Request, RequestContext, AccessTokens], None]
+"""Lets the request pass, or raises Unauthorized or Forbidden; remembers the user that a token names."""
+
+
+def guard_of(access: Access) -> Guard:
+    return _GUARDS[access]
+
+
+def _admit_all(request: web.Request, context: RequestContext, tokens: AccessTokens) -> None:
+    pass
+
+
+def _admit_session(request: web.Request, context: RequestContext, tokens: AccessTokens) -> None:
+    if context.settings.auth == "local" and not _is_direct_loopback(request):
         raise Forbidden("local_only")
-    if access is Access.USER:
-        context.openid = _openid_of(_bearer(request), tokens, required=mode == "required")
+
+
+def _admit_user(request: web.Request, context: RequestContext, tokens: AccessTokens) -> None:
+    _admit_session(request, context, tokens)
+    context.openid = _openid_of(_bearer(request), tokens, required=context.settings.auth == "required")
 
 
 def user_of(request: web.Request, claimed: str | None, *, default: str | None = None) -> str:
@@ -89,12 +95,27 @@ def _bearer(request: web.Request) -> str:
     return request.headers.get("token", "").strip()
 
 
-def _admit_operator(request: web.Request, wanted: str) -> None:
+def _admit_operator(request: web.Request, context: RequestContext, tokens: AccessTokens) -> None:
+    wanted = context.settings.admin_token
     # Bytes that are no UTF-8 come as surrogates.
     if wanted and hmac.compare_digest(_bearer(request).encode("utf-8", "surrogateescape"), wanted.encode()):
         return
     if not _is_direct_loopback(request):
         raise Forbidden("admin_only")
+
+
+def _admit_balance(request: web.Request, context: RequestContext, tokens: AccessTokens) -> None:
+    admit = _admit_operator if context.settings.balance_for == "admin" else _admit_user
+    admit(request, context, tokens)
+
+
+_GUARDS: dict[Access, Guard] = {
+    Access.PUBLIC: _admit_all,
+    Access.SESSION: _admit_session,
+    Access.USER: _admit_user,
+    Access.OPERATOR: _admit_operator,
+    Access.BALANCE: _admit_balance,
+}
 
 
 def _is_direct_loopback(request: web.Request) -> bool:

@@ -27,7 +27,7 @@ from service.web import (
     user,
 )
 from service.web.client_address import site_of
-from service.web.identity import Access, admit
+from service.web.identity import Access, guard_of
 from service.web.keys import ACCESS_TOKENS, ADDRESS_LIMITER
 from service.web.limits import count
 from service.web.request_context import CONTEXT
@@ -109,10 +109,12 @@ def add_routes(app: web.Application) -> None:
 
 
 def _guarded(route: Route, tokens: AccessTokens, addresses: RateLimiter) -> Handler:
+    admit = guard_of(route.access)
+
     async def handle(request: web.Request) -> web.StreamResponse:
         context = request[CONTEXT]
         context.route = route.path
-        admit(request, context, route.access, tokens)
+        admit(request, context, tokens)
         if route.is_counted:
             count(context, addresses, site_of(context.address))
         return await route.handler(request)

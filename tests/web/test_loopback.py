@@ -9,7 +9,7 @@ from aiohttp import ClientSession, UnixConnector, web
 from aiohttp.test_utils import make_mocked_request
 
 from service.errors import Forbidden
-from service.web.identity import Access, admit
+from service.web.identity import Access, guard_of
 from service.web.keys import ACCESS_TOKENS, SETTINGS
 from service.web.request_context import RequestContext
 from tests.web.conftest import Api
@@ -43,4 +43,4 @@ async def api_app(api: Api) -> web.Application:
 def _admit(app: web.Application, peer: str, access: Access) -> None:
     assert app[SETTINGS].auth == "local"
     request = make_mocked_request("GET", "/", app=app).clone(remote=peer)
-    admit(request, RequestContext(app[SETTINGS], "a-request", peer, None), access, app[ACCESS_TOKENS])
+    guard_of(access)(request, RequestContext(app[SETTINGS], "a-request", peer, None), app[ACCESS_TOKENS])
