@@ -21,4 +21,4 @@ class IdMaker:
         # Whether the clock was set back or one ms brings 65,536 ids: they go on from the last one given.
         now = now_ms << 16
         self._last = now if now > self._last else self._last + 1
-        return f"{self._last:016x}{self._random.pop()}"
+        return hex(self._last)[2:].zfill(16) + self._random.pop()

@@ -26,13 +26,9 @@ class Allowance(msgspec.Struct, frozen=True, gc=False):
     retry_after_seconds: int = 0
     """0 for a request that may go on; one that may not was not counted."""
 
-    @property
-    def remaining(self) -> int:
-        return int(self.left + 1e-9)
-
-    @property
-    def reset_seconds(self) -> int:
-        return math.ceil(self.full_in)
+    def told(self) -> tuple[int, int, int]:
+        """Limit, remaining requests and seconds until the reset, in whole numbers."""
+        return self.limit, int(self.left + 1e-9), math.ceil(self.full_in)
 
 
 class RateLimiter:

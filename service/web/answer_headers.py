@@ -14,11 +14,11 @@ def told_lines(request: web.BaseRequest) -> str:
     except KeyError:  # aiohttp answers an unknown `Expect` before any middleware has seen the request
         return f"X-Request-ID: {new_request_id()}\r\nVary: Origin\r\n"
     lines = f"X-Request-ID: {context.request_id}\r\nVary: Origin\r\n"
-    if (left := context.allowance) is None:
+    if (allowance := context.allowance) is None:
         return lines
+    limit, remaining, reset_seconds = allowance.told()
     return (
-        f"{lines}RateLimit-Limit: {left.limit}\r\nRateLimit-Remaining: {left.remaining}\r\n"
-        f"RateLimit-Reset: {left.reset_seconds}\r\n"
+        f"{lines}RateLimit-Limit: {limit}\r\nRateLimit-Remaining: {remaining}\r\nRateLimit-Reset: {reset_seconds}\r\n"
     )
 
 

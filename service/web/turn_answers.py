@@ -20,7 +20,7 @@ async def chat_answer(request: web.Request, turn: Turn, **more: Any) -> ChatAnsw
     """A turn as the contract's chat answer."""
     links = list_links(request, turn)
     return ChatAnswer(
-        reply=reply_of(request, turn),
+        reply=reply_of(request, turn) if links else turn.reply,
         turn_id=turn.turn_id,
         conversation_id=turn.conversation_id,
         status=turn.status,

@@ -122,7 +122,7 @@ def test_a_limit_grows_back_evenly():
     time = Time()
     limiter = RateLimiter(Rate(4, 60), time)
     allowed = [limiter.hit("k") for _ in range(5)]
-    assert [given.remaining for given in allowed if given] == [3, 2, 1, 0, 0]
+    assert [given.told()[1] for given in allowed if given] == [3, 2, 1, 0, 0]
     assert [given.retry_after_seconds for given in allowed if given] == [0, 0, 0, 0, 15]
     time.now += 15
     again = limiter.hit("k"), limiter.hit("k")
@@ -130,7 +130,7 @@ def test_a_limit_grows_back_evenly():
     time.now += 3600
     full = limiter.hit("k")
     assert full is not None
-    assert (full.limit, full.remaining, full.reset_seconds, full.retry_after_seconds) == (4, 3, 15, 0)
+    assert (full.told(), full.retry_after_seconds) == ((4, 3, 15), 0)
 
 
 def test_a_refused_request_costs_nothing():
