@@ -68,7 +68,7 @@ class TurnRunner:
         return running.turn
 
     async def _run(self, running: RunningTurn, work: Work) -> None:
-        insisting = False
+        insisting, turn = False, running.turn  # which becomes another's, where its key was opened elsewhere
         try:
             if await self._store_start(running):
                 status, error = await self._work(running, work)
@@ -77,7 +77,7 @@ class TurnRunner:
                 insisting = not await self._store_end(running, *ended)
         finally:
             if not insisting:
-                self._registry.remove(running.turn)
+                self._registry.remove(turn)
 
     async def _store_start(self, running: RunningTurn) -> bool:
         """Store the row; tell those who wait for it what became of it."""
@@ -142,14 +142,16 @@ class TurnRunner:
         """Store the end, for as long as it takes: the answer is paid for."""
         pause = self._pace.store_retry_seconds
         stored = False
-        while not stored:
-            _log.error("the end of turn %s is not stored yet", closed.turn_id)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 30)
-            with contextlib.suppress(Unavailable):
-                await self._store.close(closed, settlement, *audit_of(closed, self._settings))
-                stored = True
-        self._registry.remove(closed)
+        try:
+            while not stored:
+                _log.error("the end of turn %s is not stored yet", closed.turn_id)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 30)
+                with contextlib.suppress(Unavailable):
+                    await self._store.close(closed, settlement, *audit_of(closed, self._settings))
+                    stored = True
+        finally:
+            self._registry.remove(closed)
         running.end(closed)
 
     def _count(self, running: RunningTurn, closed: Turn) -> None:

@@ -99,14 +99,19 @@ class Turns:
     async def drain(self, grace_seconds: float) -> None:
         """Take no more turns, give those that run the time to end, then interrupt them."""
         self._registry.closed = True
-        tasks = [running.task for running in self._registry if running.task]
-        if tasks:
-            await asyncio.wait(tasks, timeout=grace_seconds)
+        await self._wait_for_all(grace_seconds)
         for running in self._registry:
             running.stop(Status.INTERRUPTED)
-        tasks = [running.task for running in self._registry if running.task]
-        if tasks:
-            await asyncio.wait(tasks, timeout=5)
+        await self._wait_for_all(5)
+
+    async def _wait_for_all(self, seconds: float) -> None:
+        """Wait for the tasks that run turns, and for those that take over from them."""
+        until = time.monotonic() + seconds
+        while tasks := [running.task for running in self._registry if running.task and not running.task.done()]:
+            left_seconds = until - time.monotonic()
+            if left_seconds <= 0:
+                break
+            await asyncio.wait(tasks, timeout=left_seconds)
 
     async def recover(self) -> int:
         """Close, as interrupted, the turns that a crash has left running; returns how many."""

@@ -72,7 +72,9 @@ def _begin(request: web.Request, settings: Settings) -> RequestContext:
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The handler's answer, or its failure as an envelope, 404 and 405 included."""
     try:
-        if request.method == "OPTIONS":
+        if request.method == "OPTIONS":  # aiohttp-cors answers it, and no handler of ours
+            resource = request.match_info.route.resource
+            request[CONTEXT].route = resource.canonical if resource else "unmatched"
             return await answer_options(request, handler)
         return await handler(request)
     except ServiceError as error:

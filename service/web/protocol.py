@@ -39,10 +39,12 @@ def _protocol(language: str) -> type[web.RequestHandler]:
         __slots__ = ()
 
         def connection_lost(self, exc: BaseException | None) -> None:
-            request = self._current_request
+            request, task = self._current_request, self._task_handler
             super().connection_lost(exc)
             if request is not None:
                 _leave(request)
+            elif task is not None:  # a request that has not begun, or the rest of a body that nobody wants
+                task.cancel()
 
         def handle_error(
             self,

@@ -154,6 +154,13 @@ async def test_what_only_looks_like_a_listed_origin_is_not_let_in(start: Start, 
         check_closed(await request(api, "GET", path, {}, {"Origin": origin}))
 
 
+async def test_a_preflight_is_counted_with_its_route(api: Api):
+    async with api.client.options("/api/chat", headers=preflight()) as response:
+        assert response.status == 200
+    async with api.client.get("/metrics") as response:
+        assert 'http_request_seconds_count{code="200",route="/api/chat"} 1.0' in await response.text()
+
+
 async def test_options_without_a_preflight_tells_the_methods(api: Api):
     response = await request(api, "OPTIONS", "/api/user/ann", {}, {})
     assert response.status == 200

@@ -68,6 +68,18 @@ async def test_whoever_takes_nothing_gets_no_further_answers(start: Start, size:
     writer.transport.abort()
 
 
+async def test_a_body_that_nobody_wants_is_not_waited_for_once_its_client_has_left(api: Api):
+    before = len(asyncio.all_tasks())
+    for _ in range(5):
+        reader, writer = await _connect(api)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx")
+        await _body(reader)
+        writer.transport.abort()
+    async with asyncio.timeout(3):  # aiohttp would wait ten
+        while len(asyncio.all_tasks()) > before:
+            await asyncio.sleep(0.01)
+
+
 def _post(more: str = "", version: str = "1.1") -> bytes:
     head = f"POST /api/chat HTTP/{version}\r\nHost: x\r\nContent-Type: application/json\r\n{more}"
     return f"{head}Content-Length: {len(_CHAT)}\r\n\r\n".encode() + _CHAT

@@ -7,14 +7,16 @@ import statistics
 import time
 from typing import Any
 
+import msgspec
 import pytest
 
 from service.app import drain
 from service.domain.chat import Question
 from service.domain.pace import Pace
-from service.models import Message
-from service.storage.database import Step
-from service.web.keys import CHAT, DATABASE
+from service.domain.running import RunningTurn
+from service.models import Message, Turn
+from service.storage.database import Database, Step
+from service.web.keys import CHAT, DATABASE, TURNS
 from tests.fakes.upstream import Answer, FakeUpstream
 from tests.web.conftest import Api, Start
 from tests.web.event_reader import joined, read_events
@@ -108,6 +110,13 @@ async def test_stop_races_with_the_end_and_one_of_them_wins(api: Api, upstream: 
         again = await api.data(f"/api/turns/{running['turn_id']}")
         assert stopped["status"] in ("stopped", "completed")
         assert (again["status"], again["reply"]) == (stopped["status"], "text")
+
+
+async def _fill_disk(api: Api) -> Database:
+    database = api.client.app[DATABASE]  # type: ignore[index]
+    ((pages,),) = await database.read("PRAGMA page_count")
+    await database.write(Step(f"PRAGMA max_page_count = {pages + 2}"))
+    return database
 
 
 async def _ask(api: Api, **options: Any) -> str:
@@ -332,15 +341,46 @@ async def test_who_waits_for_a_whole_answer_is_told_of_the_interruption_too(star
     assert (await asking)["status"] == "interrupted"
 
 
+async def test_an_end_that_cannot_be_stored_yet_has_the_whole_grace(start: Start, upstream: FakeUpstream):
+    api = await start(SHUTDOWN_GRACE_SECONDS="20", pace=Pace(store_retry_seconds=0.05))
+    gate = asyncio.Event()
+    upstream.answer_with(Answer.completion("x" * 300_000).held(gate))
+    asking = asyncio.create_task(api.post("/api/chat", ASK))
+    await upstream.called()
+    await _fill_disk(api)
+    draining = asyncio.create_task(drain(api.client.app))  # type: ignore[arg-type]
+    gate.set()
+    assert (await asking)[0] == 503
+    await asyncio.sleep(5.5)  # longer than what turns get that are interrupted
+    assert not draining.done()
+    await api.client.app[DATABASE].write(Step("PRAGMA max_page_count = 1000000"))  # type: ignore[index]
+    await draining
+    assert [item["status"] for item in await api.history()] == ["completed"]
+
+
+async def test_a_key_that_was_opened_elsewhere_leaves_nothing_running(api: Api):
+    first = await api.chat(client_id="a-key")
+    app = api.client.app
+    assert app is not None
+    turn = await app[TURNS].get(first["turn_id"], "ann")
+    assert isinstance(turn, Turn)
+    late = msgspec.structs.replace(turn, turn_id="late", status="running")
+
+    async def work(running: RunningTurn) -> None:
+        raise AssertionError("asked twice")
+
+    # Another process opens it after we have looked: what is left of that for one process to test.
+    assert (await app[TURNS]._runner.run(late, work, lambda running: None)).turn_id == first["turn_id"]
+    assert len(app[TURNS].running) == 0
+
+
 async def test_a_full_disk_at_the_end_of_a_turn_loses_nothing(start: Start, upstream: FakeUpstream):
     api = await start(pace=Pace(store_retry_seconds=0.05))
     gate = asyncio.Event()
     upstream.answer_with(Answer.completion("x" * 300_000).held(gate))
     asking = asyncio.create_task(api.post("/api/chat", ASK))
     await upstream.called()
-    database = api.client.app[DATABASE]  # type: ignore[index]
-    ((pages,),) = await database.read("PRAGMA page_count")
-    await database.write(Step(f"PRAGMA max_page_count = {pages + 2}"))
+    database = await _fill_disk(api)
     gate.set()
     status, envelope = await asking
     assert (status, envelope["data"]["type"]) == (503, "store_unavailable")
