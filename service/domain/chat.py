@@ -153,8 +153,7 @@ class Chat:
             await asyncio.sleep(0)  # the readers first: their last pieces do not wait for the disk
         else:
             await reply.add(await self._upstream.complete(await self._told(question, messages, running.turn.model)))
-        if self._check is not None:
-            await reply.finish()
+        await reply.finish()
 
     async def _told(self, question: Question, messages: list[Message], model: str) -> ChatAsk:
         if has_parts(messages):

@@ -9,7 +9,7 @@ from service.models import ImagePart, ImageUrl, Message, TextPart
 
 def has_parts(messages: Sequence[Message]) -> bool:
     """Whether any message is more than a text: only then can there be pictures."""
-    for message in messages:  # noqa: SIM110 - each question is looked through twice: `any` costs four times as much
+    for message in messages:  # noqa: SIM110 - each question is looked through twice: `any` costs three times as much
         if not isinstance(message.content, str):
             return True
     return False

@@ -17,11 +17,9 @@ class ReplyFilter:
 
     def __init__(self, running: RunningTurn, check: ContentCheck | None) -> None:
         self._running = running
-        self._reply: HeldText | None = None
-        self._reasoning: HeldText | None = None
-        if check is not None:
-            self._reply = hold(check, openid=running.turn.openid)
-            self._reasoning = hold(check, openid=running.turn.openid)
+        openid = running.turn.openid
+        self._reply: HeldText | None = hold(check, openid=openid)
+        self._reasoning: HeldText | None = hold(check, openid=openid)
 
     async def add(self, piece: Piece | Completion) -> None:
         """Take a piece. Raises ContentRefused after the reply was taken back, ServiceError for want of a verdict."""

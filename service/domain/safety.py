@@ -74,9 +74,9 @@ class HeldText:
         raise ContentRefused
 
 
-def hold(check: ContentCheck, *, openid: str) -> HeldText | None:
+def hold(check: ContentCheck | None, *, openid: str) -> HeldText | None:
     """Begin to hold a reply; None when there is nothing to hold it for."""
-    scan = check.scan(openid=openid)
+    scan = check.scan(openid=openid) if check is not None else None
     return HeldText(scan) if scan is not None else None
 
 

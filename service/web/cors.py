@@ -31,7 +31,7 @@ def set_up(app: web.Application, settings: Settings) -> None:
 
     async def complete(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.popall("Server", None)
-        response.headers.update(told_headers(request))
+        response.headers.extend(told_headers(request))  # beside a `Vary` of its own
         if "Origin" in request.headers:
             await tell_origins(request, response)
             _tell_origin(request, response, settings)

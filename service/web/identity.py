@@ -77,14 +77,16 @@ def owner_of(request: web.Request) -> str | None:
 
 
 def _openid_of(token: str, tokens: AccessTokens, *, required: bool) -> str | None:
+    if not token:
+        if required:
+            raise Unauthorized
+        return None
     try:
-        if token:
-            return tokens.openid_of(token)
-        raise Unauthorized
+        return tokens.openid_of(token)
     except Unauthorized:
         if required:
             raise
-    return None
+        return None
 
 
 def _bearer(request: web.Request) -> str:

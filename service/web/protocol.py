@@ -22,7 +22,7 @@ from service.web.request_context import CONTEXT
 
 
 def use_own_protocol(server: web.Server, language: str) -> None:
-    """Before the server has connections."""
+    """Give this to the connections of a server; to be called before it has any."""
     server.handler_cancellation = False
     protocol, made = _protocol(language), server.connection_made
 

@@ -43,6 +43,13 @@ async def released_before_refusal(held: HeldText, pieces: list[str]) -> tuple[st
     return released, False
 
 
+# No check
+
+
+def test_without_a_check_nothing_is_held() -> None:
+    assert hold(None, openid="oAbc") is None
+
+
 # A list of words
 
 

@@ -191,6 +191,16 @@ async def test_another_dialect_of_a_failure_stays_a_failure_when_nothing_can_be_
     assert len(upstream.calls) == 1
 
 
+@pytest.mark.parametrize("options", [{}, {"wait": 5}])
+async def test_a_trace_ends_with_its_request(api: Api, upstream: FakeUpstream, options: dict[str, Any]):
+    """The next request of the same connection is nobody's child."""
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    await api.chat(headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}, **options)
+    await api.chat(**options)
+    first, second = (call.headers.get("traceparent", "") for call in upstream.calls)
+    assert (first[3:35], second) == (trace, "")
+
+
 @pytest.mark.parametrize("options", [{}, {"wait": 5}, {"stream": True}])
 async def test_nothing_of_a_chat_is_left_to_the_collector(api: Api, options: dict[str, Any]):
     """A circle in what each request makes would be a pause for all of them, now and then."""

@@ -154,6 +154,15 @@ async def test_what_only_looks_like_a_listed_origin_is_not_let_in(start: Start, 
         check_closed(await request(api, "GET", path, {}, {"Origin": origin}))
 
 
+async def test_what_an_answer_varies_with_beside_the_origin_stays(start: Start):
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(headers={"Vary": "Accept-Encoding"})
+
+    api = await start(routes=[web.get("/varies", answer)])
+    async with api.client.get("/varies") as response:
+        assert sorted(response.headers.getall("Vary")) == ["Accept-Encoding", "Origin"]
+
+
 async def test_a_preflight_is_counted_with_its_route(api: Api):
     async with api.client.options("/api/chat", headers=preflight()) as response:
         assert response.status == 200
